@@ -1,0 +1,170 @@
+"""Settings: everything an operator may set is an environment variable named `PATCHBAY_…` (docs/settings.md)."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+PACKAGE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(os.environ.get("PATCHBAY_DATA_DIR", ".data")).resolve()
+PORT = int(os.environ.get("PATCHBAY_PORT", "8000"))
+HOST = os.environ.get("PATCHBAY_HOST", "127.0.0.1")
+BASE_URL = os.environ.get("PATCHBAY_BASE_URL", f"http://localhost:{PORT}").rstrip("/")
+DEBUG = os.environ.get("PATCHBAY_DEBUG", "") == "1"
+
+
+def _kept_secret(name: str) -> str:
+    """Return the secret kept in the data folder, made on first use and readable by its owner alone."""
+    path = DATA_DIR / name
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = DATA_DIR / f".{name}.{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(fresh, path)  # atomic: two processes that start together agree on one secret
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text()
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Read a `postgresql://user:password@host:port/name?option=value` URL; without one, SQLite in the data folder."""
+    if not url:
+        return _sqlite(DATA_DIR / "patchbay.sqlite3")
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return _sqlite(Path(unquote(parts.path)))
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ValueError(f"PATCHBAY_DATABASE_URL: {parts.scheme!r} is not supported; use postgresql:// or sqlite://")
+    query = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or "") or query.pop("host", ""),
+        "PORT": parts.port or "",
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}, **query},
+    }
+
+
+def _sqlite(path: Path) -> dict[str, Any]:
+    # synchronous FULL: a commit that returned survives a power cut. wal_autocheckpoint 0: SQLite before 3.51.3 can
+    # lose a WAL reset when two connections checkpoint, so one process does it alone (lib/sqlite.py).
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+            " PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
+        },
+    }
+
+
+DATABASES = {"default": _database(os.environ.get("PATCHBAY_DATABASE_URL", ""))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SECRET_KEY = os.environ.get("PATCHBAY_SECRET_KEY") or _kept_secret("secret-key")
+EPOCH_FILE = DATA_DIR / "epoch"
+FILES_DIR = DATA_DIR / "files"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_cotton",
+    "django_htmx",
+    "django_tasks",
+    "django_tasks_db",
+    "patchbay.kernel.search",
+    "patchbay.kernel.jobs",
+    "patchbay.kernel.events",
+    "patchbay.kernel.audit",
+    "patchbay.kernel.ledger",
+    "patchbay.kernel.plans",
+    "patchbay.kernel.accounts",
+    "patchbay.kernel.keys",
+    "patchbay.kernel.usage",
+    "patchbay.products.gateway",
+    "patchbay.products.plugs",
+    "patchbay.web",
+    "patchbay.site",
+    "allauth",
+    "allauth.account",
+    "allauth.usersessions",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+]
+
+ROOT_URLCONF = "patchbay.config.urls"
+ASGI_APPLICATION = "patchbay.config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = PACKAGE_DIR / "web" / "staticfiles"
+MEDIA_ROOT = FILES_DIR
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(FILES_DIR)}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
+
+ALLOWED_HOSTS = [host for host in os.environ.get("PATCHBAY_ALLOWED_HOSTS", "").split(",") if host] or [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    urlsplit(BASE_URL).hostname or "localhost",
+]
+SECURE = BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False

@@ -1,0 +1,98 @@
+"""The one error table: every refusal is an AppError; doors render it (problem+json, page, OpenAI shape)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A fault in one named input: `field` is a dotted path, as the caller wrote it."""
+
+    field: str
+    message: str
+
+
+class AppError(Exception):
+    """A refusal or failure that a caller may see.
+
+    `status` is the HTTP status, `code` the stable machine name, `title` the short human one. The message says
+    what happened; `next_step` what to do; `retry_after` seconds after which trying again makes sense.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        next_step: str | None = None,
+        fields: tuple[FieldError, ...] = (),
+        retry_after: float | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message or self.title)
+        self.message = message or self.title
+        self.next_step = next_step
+        self.fields = fields
+        self.retry_after = retry_after
+        self.extra = extra or {}
+
+
+class BadRequestError(AppError):
+    status, code, title = 400, "bad_request", "The request could not be read"
+
+
+class UnauthenticatedError(AppError):
+    status, code, title = 401, "unauthenticated", "A valid API key is needed"
+
+
+class ForbiddenError(AppError):
+    status, code, title = 403, "forbidden", "Your role or key does not allow this"
+
+
+class NotFoundError(AppError):
+    status, code, title = 404, "not_found", "There is no such thing here"
+
+
+class ConflictError(AppError):
+    status, code, title = 409, "conflict", "This clashes with what is there"
+
+
+class TooLargeError(AppError):
+    status, code, title = 413, "too_large", "This is larger than allowed"
+
+
+class UnsupportedMediaError(AppError):
+    status, code, title = 415, "unsupported_media_type", "This kind of content is not accepted"
+
+
+class InvalidError(AppError):
+    status, code, title = 422, "invalid", "Some of the input is not right"
+
+
+class RateLimitedError(AppError):
+    status, code, title = 429, "rate_limited", "Too many requests"
+
+
+class UnavailableError(AppError):
+    status, code, title = 503, "unavailable", "Patchbay cannot answer right now"
+
+
+def problem(error: AppError, *, request_id: str | None = None) -> dict[str, Any]:
+    """Return the RFC 9457 problem details of an error, as sent with `application/problem+json`."""
+    body: dict[str, Any] = {
+        "type": f"/docs/errors#{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.message,
+        "code": error.code,
+    }
+    if error.next_step:
+        body["next_step"] = error.next_step
+    if error.fields:
+        body["errors"] = [{"field": fault.field, "message": fault.message} for fault in error.fields]
+    if request_id:
+        body["request_id"] = request_id
+    return body | error.extra

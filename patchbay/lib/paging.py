@@ -1,0 +1,47 @@
+"""Cursor paging, newest first, over anything that is ordered by its time-sortable id."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from patchbay.lib.errors import FieldError, InvalidError
+
+T = TypeVar("T")
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page: `next_cursor` is None on the last one."""
+
+    data: Sequence[T]
+    next_cursor: str | None
+
+
+def encode_cursor(last_id: str) -> str:
+    return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> str:
+    """Return the id behind a cursor; InvalidError names the parameter when it is not one of ours."""
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise InvalidError(
+            "The cursor is not one that a list returned.",
+            fields=(FieldError("cursor", "Use `next_cursor` of the page before, unchanged."),),
+        ) from None
+
+
+def page_of(rows: Any, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None, key: str = "id") -> Page[Any]:
+    """Cut a queryset into a page, newest first, by the unique sortable column `key`."""
+    limit = max(1, min(limit, MAX_LIMIT))
+    if cursor:
+        rows = rows.filter(**{f"{key}__lt": decode_cursor(cursor)})
+    found = list(rows.order_by(f"-{key}")[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    return Page(found, encode_cursor(str(getattr(found[-1], key))) if more else None)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PlugsConfig(AppConfig):
+    name = "patchbay.products.plugs"
+    label = "plugs"
