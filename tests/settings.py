@@ -10,8 +10,8 @@ os.environ.setdefault("PATCHBAY_DATA_DIR", tempfile.mkdtemp(prefix="patchbay-tes
 if url := os.environ.get("PATCHBAY_TEST_DATABASE_URL"):
     os.environ["PATCHBAY_DATABASE_URL"] = url
 
-from patchbay.config.settings import *  # noqa: E402, F403
-from patchbay.config.settings import DATA_DIR, DATABASES  # noqa: E402
+from patchbay.config.settings import *  # noqa: F403
+from patchbay.config.settings import DATA_DIR, DATABASES
 
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # A file, not memory: threads and processes of a test must see one database, as they do in the product.

@@ -1,5 +1,6 @@
 """Settings: everything an operator may set is an environment variable named `PATCHBAY_…` (docs/settings.md)."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -22,10 +23,8 @@ def _kept_secret(name: str) -> str:
         fresh = DATA_DIR / f".{name}.{os.getpid()}"
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(48))
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(fresh, path)  # atomic: two processes that start together agree on one secret
-        except FileExistsError:
-            pass
         fresh.unlink()
     return path.read_text()
 
@@ -135,7 +134,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = PACKAGE_DIR / "web" / "staticfiles"
 MEDIA_ROOT = FILES_DIR
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(FILES_DIR)}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(FILES_DIR)},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -96,3 +100,16 @@ def problem(error: AppError, *, request_id: str | None = None) -> dict[str, Any]
     if request_id:
         body["request_id"] = request_id
     return body | error.extra
+
+
+def from_exception(error: Exception) -> AppError:
+    """Return the AppError that stands for any exception: a database that is away is 503, never 401 or 500."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, OperationalError | InterfaceError):
+        return UnavailableError("The database does not answer; nothing was charged.", retry_after=2)
+    if isinstance(error, Http404 | ObjectDoesNotExist):
+        return NotFoundError()
+    if isinstance(error, PermissionDenied):
+        return ForbiddenError()
+    return AppError("This is our fault, not yours; nothing was charged.")

@@ -1,0 +1,73 @@
+"""Server-sent events: written as they come, with a ping so that proxies keep the line open."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Any, Self
+
+from patchbay.lib.asgi.request import Request, json_bytes
+from patchbay.lib.asgi.types import Headers
+
+PING_SECONDS = 15.0
+
+
+class EventStream:
+    """A stream of named events to one client.
+
+    `gone` is set once the client has left; sending then does nothing and returns False, so that whoever produces
+    can go on to meter what was produced.
+    """
+
+    def __init__(self, request: Request, *, ping_seconds: float = PING_SECONDS, headers: Headers | None = None) -> None:
+        self.gone = asyncio.Event()
+        self._request = request
+        self._headers = headers or []
+        self._ping_seconds = ping_seconds
+        self._turn = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        headers: Headers = [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"cache-control", b"no-cache, no-transform"),
+            (b"x-accel-buffering", b"no"),
+            (b"x-request-id", self._request.request_id.encode()),
+            *self._headers,
+        ]
+        await self._request.send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._ping())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if kind is None and not self.gone.is_set():
+            with contextlib.suppress(OSError):
+                await self._request.send({"type": "http.response.body", "body": b""})
+
+    async def send(self, event: str, value: Any) -> bool:
+        """Send one event with a JSON value; False when the client has left."""
+        return await self._write(b"event: " + event.encode() + b"\ndata: " + json_bytes(value) + b"\n\n")
+
+    async def _write(self, data: bytes) -> bool:
+        async with self._turn:
+            if self.gone.is_set():
+                return False
+            try:
+                await self._request.send({"type": "http.response.body", "body": data, "more_body": True})
+            except OSError:
+                self.gone.set()
+                return False
+            return True
+
+    async def _watch(self) -> None:
+        await self._request.wait_for_disconnect()
+        self.gone.set()
+
+    async def _ping(self) -> None:
+        while not self.gone.is_set():
+            await asyncio.sleep(self._ping_seconds)
+            await self._write(b": ping\n\n")

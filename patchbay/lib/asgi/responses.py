@@ -1,0 +1,58 @@
+"""Answers of raw routes; each carries the request's id."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from patchbay.lib.asgi.request import Request, json_bytes
+from patchbay.lib.asgi.types import Headers
+from patchbay.lib.errors import AppError, problem
+
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+
+
+async def respond(
+    request: Request,
+    status: int,
+    body: bytes,
+    *,
+    content_type: bytes = JSON,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Send a whole answer."""
+    await request.send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type),
+                (b"content-length", str(len(body)).encode()),
+                (b"x-request-id", request.request_id.encode()),
+                *headers,
+            ],
+        }
+    )
+    await request.send({"type": "http.response.body", "body": body})
+
+
+async def respond_json(request: Request, value: Any, *, status: int = 200, headers: Headers | None = None) -> None:
+    """Send a value as JSON."""
+    await respond(request, status, json_bytes(value), headers=headers or ())
+
+
+async def respond_problem(request: Request, error: AppError, *, headers: Headers | None = None) -> None:
+    """Send an error as RFC 9457 problem details."""
+    body = json_bytes(problem(error, request_id=request.request_id))
+    extra = [*(headers or ()), *error_headers(error)]
+    await respond(request, error.status, body, content_type=PROBLEM, headers=extra)
+
+
+def error_headers(error: AppError) -> Headers:
+    """The headers that an error asks for: when to come back, how to authenticate."""
+    headers: Headers = []
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers

@@ -1,0 +1,133 @@
+"""One ASGI app: raw routes by method and path, everything else to the fallback, one lifespan for both."""
+
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+
+from patchbay.lib.asgi.request import ClientGoneError, Request
+from patchbay.lib.asgi.responses import respond_problem
+from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
+from patchbay.lib.errors import AppError, from_exception
+from patchbay.lib.ids import new_id
+
+Handler = Callable[[Request], Awaitable[None]]
+Permission = Literal["ask", "read", "write", "session", "public"]
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: dispatched by `method` and `path` (`/v1/things/{thing_id}`), described by the rest.
+
+    `request` and `response` are msgspec shapes for the OpenAPI document; `errors` the codes it may answer;
+    `documented` is False for routes that serve our own pages.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    operation_id: str
+    summary: str
+    permission: Permission
+    tag: str
+    request: type[Any] | None = None
+    response: type[Any] | None = None
+    streams: bool = False
+    errors: tuple[type[AppError], ...] = ()
+    documented: bool = True
+
+
+class Dispatcher:
+    """Serve `routes` raw and everything else by `fallback`; run the lifespan callables around both."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        fallback: ASGIApp,
+        *,
+        startup: Sequence[Callable[[], Awaitable[None]]] = (),
+        shutdown: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
+        self.routes = tuple(routes)
+        self._fallback = fallback
+        self._startup = startup
+        self._shutdown = shutdown
+        self._exact = {(route.method, route.path): route for route in routes if "{" not in route.path}
+        self._patterns = [(route, _compile(route.path)) for route in routes if "{" in route.path]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._lifespan(receive, send)
+        if scope["type"] != "http":
+            return await self._fallback(scope, receive, send)
+        scope.setdefault("state", {})["request_id"] = request_id = new_id("req")
+        route, path_params = self._find(scope["method"], scope["path"])
+        if route is None:
+            return await self._fallback(scope, receive, _with_request_id(send, request_id))
+        return await _serve(route, Request(scope, receive, send, path_params))
+
+    def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+        if route := self._exact.get((method, path)):
+            return route, {}
+        for route, pattern in self._patterns:
+            if route.method == method and (match := pattern.fullmatch(path)):
+                return route, match.groupdict()
+        return None, {}
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            for step in self._startup:
+                await step()
+        except Exception as error:
+            log.exception("startup failed")
+            return await send({"type": "lifespan.startup.failed", "message": str(error)})
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for step in self._shutdown:
+            try:
+                await step()
+            except Exception:
+                log.exception("shutdown step failed")
+        return await send({"type": "lifespan.shutdown.complete"})
+
+
+def _compile(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+
+
+def _with_request_id(send: Send, request_id: str) -> Send:
+    async def send_with_id(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+        await send(message)
+
+    return send_with_id
+
+
+async def _serve(route: Route, request: Request) -> None:
+    started = False
+    send = request.send
+
+    async def watched_send(message: Message) -> None:
+        nonlocal started
+        started = True
+        await send(message)
+
+    request.send = watched_send
+    try:
+        await route.handler(request)
+    except ClientGoneError:
+        return
+    except Exception as error:
+        known = from_exception(error)
+        if known.status >= 500:
+            log.exception("request failed", request_id=request.request_id, path=route.path, code=known.code)
+        if started:
+            raise  # the status line is out: only breaking the connection tells the client
+        with contextlib.suppress(OSError):
+            await respond_problem(request, known)
