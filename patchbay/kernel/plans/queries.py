@@ -1,0 +1,103 @@
+"""What a plan gives and what things cost. `get_…` may read the database, `find_cached_…` never does."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from django.utils import timezone
+
+from patchbay.kernel.plans import catalogue
+from patchbay.kernel.plans.cache import EpochCache
+from patchbay.kernel.plans.contracts import ITEMS, Assignment, PlanTerms, PriceList, Rate
+from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
+
+_plans: EpochCache[PlanTerms] = EpochCache()
+_rates: EpochCache[tuple[PriceRate, ...]] = EpochCache()
+
+
+def get_plan(organisation_id: str) -> PlanTerms:
+    """Return the terms of the organisation's plan; without an assignment, those of the default plan."""
+    return _plans.get(organisation_id, lambda: _load_plan(organisation_id))
+
+
+def find_cached_plan(organisation_id: str) -> PlanTerms | None:
+    """Return the terms if this process has them in memory: for the event loop, which must not block."""
+    return _plans.find(organisation_id)
+
+
+def list_plans() -> list[PlanTerms]:
+    """Return every plan, cheapest first."""
+    return [_terms(plan) for plan in Plan.objects.order_by("position")]
+
+
+def get_assignment(organisation_id: str) -> Assignment | None:
+    """Return the organisation's plan with its anchor, or None when it was never given one."""
+    row = PlanAssignment.objects.select_related("plan").filter(organisation_id=organisation_id).first()
+    return _assignment(row) if row else None
+
+
+def list_assignments(*, after: str = "", limit: int = 500) -> list[Assignment]:
+    """Return assignments ordered by organisation, those after `after`: page through all with the last one's id."""
+    rows = PlanAssignment.objects.select_related("plan").filter(organisation_id__gt=after)
+    return [_assignment(row) for row in rows.order_by("organisation_id")[:limit]]
+
+
+def get_prices(at: datetime | None = None, model: str | None = None) -> PriceList:
+    """Return the price list in force at `at` (default: now), with the rates of `model` where it has its own."""
+    rates = _rates.get("all", lambda: tuple(PriceRate.objects.order_by("effective_from")))
+    return resolve(rates, at or timezone.now(), model)
+
+
+def find_cached_prices(model: str | None = None) -> PriceList | None:
+    """Return the price list in force now if this process has it in memory: for the event loop."""
+    rates = _rates.find("all")
+    return resolve(rates, timezone.now(), model) if rates else None
+
+
+def resolve(rates: Sequence[PriceRate], at: datetime, model: str | None) -> PriceList:
+    """Return the list that `rates`, oldest first, make at `at`; a rate holds from its effective time on, inclusive.
+
+    ValueError when an item had no price yet.
+    """
+    general: dict[str, Rate] = {}
+    own: dict[str, Rate] = {}
+    since = catalogue.FIRST_PRICES_FROM
+    for rate in rates:
+        if rate.effective_from > at:
+            break
+        if rate.model and rate.model != model:
+            continue
+        prices = own if rate.model else general
+        if rate.amount_micro is None:
+            prices.pop(rate.item, None)
+        else:
+            prices[rate.item] = Rate(rate.amount_micro, rate.per)
+        since = rate.effective_from
+    prices = general | own
+    if missing := [item for item in ITEMS if item not in prices]:
+        raise ValueError(f"No price for {', '.join(missing)} at {at.isoformat()}")
+    return PriceList(model, since, MappingProxyType(prices))
+
+
+def _load_plan(organisation_id: str) -> PlanTerms:
+    row = PlanAssignment.objects.select_related("plan").filter(organisation_id=organisation_id).first()
+    return _terms(row.plan if row else Plan.objects.get(code=catalogue.DEFAULT_PLAN))
+
+
+def _assignment(row: PlanAssignment) -> Assignment:
+    return Assignment(row.organisation_id, _terms(row.plan), row.anchor)
+
+
+def _terms(plan: Plan) -> PlanTerms:
+    return PlanTerms(
+        code=plan.code,
+        name=plan.name,
+        monthly_cents=plan.monthly_cents,
+        yearly_cents=plan.yearly_cents,
+        custom_price=plan.custom_price,
+        monthly_credits_micro=plan.monthly_credits_micro,
+        rollover_micro=plan.rollover_micro,
+        requests_per_minute=plan.requests_per_minute,
+        limits=MappingProxyType(dict(plan.limits)),
+        features=frozenset(plan.features),
+    )
