@@ -1,0 +1,147 @@
+"""Every operation of the API that the clients offer, as calls: pure, and shared by both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from smeplug import _parse
+from smeplug._call import EVENT_STREAM, JSON, Call, Reply, idempotency_key, path_of
+from smeplug._fields import Fields
+from smeplug._paging import Listing, Page, parse_page
+from smeplug._upload import Upload
+from smeplug.models import (
+    Answer,
+    Balance,
+    Document,
+    Identity,
+    LedgerEntry,
+    Plug,
+    Session,
+    UsageRecord,
+)
+
+T = TypeVar("T")
+
+
+def chat(question: str, session_id: str | None, plugin_id: str | None, key: str | None, stream: bool) -> Call[Answer]:
+    """One question. The same key asks it once, however often it is sent."""
+    optional = {"session_id": session_id, "plugin_id": plugin_id, "stream": True if stream else None}
+    body = {"message": question} | {name: value for name, value in optional.items() if value is not None}
+    return Call(
+        "POST",
+        path_of("chat"),
+        lambda reply: _parse.parse_answer(reply.json(), reply.request_id),
+        body=body,
+        idempotency_key=idempotency_key(key),
+        accept=EVENT_STREAM if stream else JSON,
+    )
+
+
+def me() -> Call[Identity]:
+    return _get(path_of("me"), "me", _parse.parse_identity)
+
+
+def create_plug(
+    name: str, slug: str | None, domain: str | None, description: str | None, key: str | None
+) -> Call[Plug]:
+    optional = {"slug": slug, "domain": domain, "description": description}
+    return Call(
+        "POST",
+        path_of("plugs"),
+        _one("plug", _parse.parse_plug),
+        body={"name": name} | {field: value for field, value in optional.items() if value is not None},
+        idempotency_key=idempotency_key(key),
+    )
+
+
+def get_plug(plugin_id: str) -> Call[Plug]:
+    return _get(path_of("plugs", plugin_id), "plug", _parse.parse_plug)
+
+
+def list_plugs(limit: int | None, cursor: str | None) -> Listing[Plug]:
+    return _list(path_of("plugs"), _parse.parse_plug, limit, cursor)
+
+
+def upload_document(plugin_id: str, upload: Upload, key: str | None) -> Call[Document]:
+    return Call(
+        "POST",
+        path_of("plugs", plugin_id, "documents"),
+        _one("document", _document_of(plugin_id)),
+        upload=upload,
+        idempotency_key=idempotency_key(key),
+    )
+
+
+def get_document(plugin_id: str, document_id: str) -> Call[Document]:
+    return _get(path_of("plugs", plugin_id, "documents", document_id), "document", _document_of(plugin_id))
+
+
+def delete_document(plugin_id: str, document_id: str) -> Call[None]:
+    return Call("DELETE", path_of("plugs", plugin_id, "documents", document_id), _nothing)
+
+
+def list_documents(plugin_id: str, limit: int | None, cursor: str | None) -> Listing[Document]:
+    return _list(path_of("plugs", plugin_id, "documents"), _document_of(plugin_id), limit, cursor)
+
+
+def document_text(plugin_id: str, document_id: str, version: int) -> Call[str]:
+    path = path_of("plugs", plugin_id, "documents", document_id, "versions", str(version), "text")
+    return Call("GET", path, _text)
+
+
+def get_session(session_id: str) -> Call[Session]:
+    return _get(path_of("sessions", session_id), "session", _parse.parse_session)
+
+
+def delete_session(session_id: str) -> Call[None]:
+    return Call("DELETE", path_of("sessions", session_id), _nothing)
+
+
+def list_sessions(limit: int | None, cursor: str | None) -> Listing[Session]:
+    return _list(path_of("sessions"), _parse.parse_session, limit, cursor)
+
+
+def balance() -> Call[Balance]:
+    return _get(path_of("credits", "balance"), "balance", _parse.parse_balance)
+
+
+def list_entries(limit: int | None, cursor: str | None) -> Listing[LedgerEntry]:
+    return _list(path_of("credits", "entries"), _parse.parse_entry, limit, cursor)
+
+
+def list_records(limit: int | None, cursor: str | None) -> Listing[UsageRecord]:
+    return _list(path_of("usage", "records"), _parse.parse_record, limit, cursor)
+
+
+def _get(path: str, what: str, parse: Callable[[Fields], T]) -> Call[T]:
+    return Call("GET", path, _one(what, parse))
+
+
+def _one(what: str, parse: Callable[[Fields], T]) -> Callable[[Reply], T]:
+    return lambda reply: parse(Fields(what, reply.json()))
+
+
+def _list(path: str, parse: Callable[[Fields], T], limit: int | None, cursor: str | None) -> Listing[T]:
+    def page_at(at: str | None) -> Call[Page[T]]:
+        params = {} if limit is None else {"limit": str(limit)}
+        if at is not None:
+            params["cursor"] = at
+        return Call("GET", path, lambda reply: parse_page(reply.json(), parse), params=params)
+
+    return Listing(page_at, cursor)
+
+
+def _document_of(plugin_id: str) -> Callable[[Fields], Document]:
+    return lambda fields: _parse.parse_document(fields, plugin_id)
+
+
+def _text(reply: Reply) -> str:
+    """The stored text exactly, so that a citation's offsets hold: as `{text}` or as plain UTF-8."""
+    if reply.content_type.startswith(JSON):
+        return Fields("text", reply.json()).text("text")
+    return reply.body.decode()
+
+
+def _nothing(reply: Reply) -> None:
+    return None

@@ -1,0 +1,138 @@
+"""The blocking client's resources: each method makes one call of `_calls` and sends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smeplug import _calls
+from smeplug._paging import Pager
+from smeplug._plugin import plugin_and_id, plugin_of
+from smeplug._polling import poll_delays
+from smeplug._upload import Source, open_upload
+from smeplug.errors import DocumentTimeoutError
+from smeplug.models import Balance, Document, LedgerEntry, Plug, Session, UsageRecord
+
+if TYPE_CHECKING:
+    from smeplug._transport import Transport
+
+
+class Plugs:
+    """The plugs that the organisation may ask, and its own private ones."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[Plug]:
+        """All plugs, `limit` to a page, fetched as they are iterated."""
+        return Pager(_calls.list_plugs(limit, cursor), self._transport.send)
+
+    def create(
+        self,
+        *,
+        name: str,
+        slug: str | None = None,
+        domain: str | None = None,
+        description: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Plug:
+        """A new private plug; the slug is made from the name if none is given."""
+        return self._transport.send(_calls.create_plug(name, slug, domain, description, idempotency_key))
+
+    def get(self, plugin_id: str) -> Plug:
+        """One plug by id or slug."""
+        return self._transport.send(_calls.get_plug(plugin_id))
+
+
+class Documents:
+    """A plug's knowledge. `plugin_id` (id or slug) may be left out where the client has one."""
+
+    def __init__(self, transport: Transport, plugin_id: str | None) -> None:
+        self._transport = transport
+        self._plugin_id = plugin_id
+
+    def upload(
+        self,
+        path_or_file: Source,
+        *,
+        plugin_id: str | None = None,
+        filename: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Sends a path or a file opened in binary mode (from where it stands). Processing goes on: see `wait`."""
+        plug = plugin_of(plugin_id, self._plugin_id)
+        with open_upload(path_or_file, filename) as upload:
+            return self._transport.send(_calls.upload_document(plug, upload, idempotency_key))
+
+    def list(
+        self, *, plugin_id: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Pager[Document]:
+        """All documents of the plug, `limit` to a page, fetched as they are iterated."""
+        listing = _calls.list_documents(plugin_of(plugin_id, self._plugin_id), limit, cursor)
+        return Pager(listing, self._transport.send)
+
+    def get(self, document_id: str, *, plugin_id: str | None = None) -> Document:
+        return self._transport.send(_calls.get_document(plugin_of(plugin_id, self._plugin_id), document_id))
+
+    def delete(self, document_id: str, *, plugin_id: str | None = None) -> None:
+        self._transport.send(_calls.delete_document(plugin_of(plugin_id, self._plugin_id), document_id))
+
+    def wait(self, document: Document | str, *, plugin_id: str | None = None, timeout: float = 120.0) -> Document:
+        """The document once its status is `ready` or `error`; DocumentTimeoutError after `timeout` seconds."""
+        plug, document_id = plugin_and_id(document, plugin_id, self._plugin_id)
+        delays = poll_delays(timeout)
+        while True:
+            found = self.get(document_id, plugin_id=plug)
+            if found.finished:
+                return found
+            delay = next(delays, None)
+            if delay is None:
+                raise DocumentTimeoutError(found, timeout)
+            self._transport.sleep(delay)
+
+    def text(self, document_id: str, version: int, *, plugin_id: str | None = None) -> str:
+        """The stored text of one version, which citations' `start` and `end` count in."""
+        plug = plugin_of(plugin_id, self._plugin_id)
+        return self._transport.send(_calls.document_text(plug, document_id, version))
+
+
+class Sessions:
+    """Conversations: pass a `session_id` to `chat` to go on with one."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[Session]:
+        """All sessions, `limit` to a page, fetched as they are iterated; without their messages."""
+        return Pager(_calls.list_sessions(limit, cursor), self._transport.send)
+
+    def get(self, session_id: str) -> Session:
+        """One session with its messages."""
+        return self._transport.send(_calls.get_session(session_id))
+
+    def delete(self, session_id: str) -> None:
+        self._transport.send(_calls.delete_session(session_id))
+
+
+class Credits:
+    """The organisation's credits."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def balance(self) -> Balance:
+        return self._transport.send(_calls.balance())
+
+    def entries(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[LedgerEntry]:
+        """All movements, `limit` to a page, fetched as they are iterated."""
+        return Pager(_calls.list_entries(limit, cursor), self._transport.send)
+
+
+class UsageLog:
+    """What was metered."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def records(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[UsageRecord]:
+        """All records, `limit` to a page, fetched as they are iterated."""
+        return Pager(_calls.list_records(limit, cursor), self._transport.send)

@@ -1,0 +1,88 @@
+"""A file on its way to the server as multipart/form-data, streamed and rewindable."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_CHUNK = 64 * 1024
+Source = str | os.PathLike[str] | BinaryIO
+
+
+class Upload:
+    """One file part named `file`. Each reading starts where the file stood when it was handed over, so that
+    a retry sends the same bytes."""
+
+    def __init__(self, file: BinaryIO, filename: str) -> None:
+        if not file.seekable():  # a pipe cannot be rewound for a retry
+            file = io.BytesIO(file.read())
+        self._file = file
+        self._start = file.tell()
+        self._size = file.seek(0, io.SEEK_END) - self._start
+        boundary = os.urandom(16).hex()
+        self._head = (
+            f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="file"; filename="{_escaped(filename)}"\r\n'
+            f"Content-Type: {_content_type(filename)}\r\n\r\n"
+        ).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self.headers = {
+            "content-type": f"multipart/form-data; boundary={boundary}",
+            "content-length": str(len(self._head) + self._size + len(self._tail)),
+        }
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, from its first byte."""
+        yield self._head
+        self._file.seek(self._start)
+        left = self._size  # what a growing file gained since then is not sent: its length is announced
+        while left > 0 and (piece := self._file.read(min(_CHUNK, left))):
+            left -= len(piece)
+            yield piece
+        yield self._tail
+
+    async def async_chunks(self) -> AsyncIterator[bytes]:
+        """The same body; the disk is read in a thread, so that the event loop does not wait for it."""
+        import asyncio
+
+        pieces = self.chunks()
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
+
+
+@contextmanager
+def open_upload(source: Source, filename: str | None) -> Iterator[Upload]:
+    """The upload of a path (opened and closed here) or of a file opened in binary mode (left open).
+
+    Raises OSError where a path cannot be read, TypeError for a text-mode file, ValueError where a file has no
+    name and none is given.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
+            yield Upload(file, filename or Path(source).name)
+        return
+    if isinstance(source, io.TextIOBase):
+        raise TypeError("open the file in binary mode: open(path, 'rb')")
+    yield Upload(source, filename or _name_of(source))
+
+
+def _name_of(file: BinaryIO) -> str:
+    name = getattr(file, "name", None)  # an integer for a file opened by descriptor, absent for BytesIO
+    if isinstance(name, str) and name:
+        return Path(name).name
+    raise ValueError("this file has no name: pass filename='….pdf', its ending says what it is")
+
+
+def _escaped(filename: str) -> str:
+    """As browsers write it in multipart bodies (WHATWG HTML §4.10.22.8)."""
+    return filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _content_type(filename: str) -> str:
+    import mimetypes
+
+    return mimetypes.guess_type(filename)[0] or "application/octet-stream"

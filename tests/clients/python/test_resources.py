@@ -1,0 +1,103 @@
+"""Plugs, sessions, credits, usage, and lists that are read page by page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from smeplug import ConflictError, InvalidResponseError, NotFoundError
+
+from tests.fakes.patchbay_api import Fail, FakePatchbay
+
+
+def test_a_list_fetches_a_page_only_when_it_is_reached(plug: Any, fake: FakePatchbay) -> None:
+    plugs = iter(plug.plugs.list(limit=2))
+    assert fake.requests == []
+    assert [next(plugs).id for _ in range(2)] == ["plug_0", "plug_1"]
+    assert len(fake.requests) == 1
+    assert [each.id for each in plugs] == ["plug_2", "plug_3", "plug_4"]
+    assert [seen.query for seen in fake.requests] == [
+        {"limit": "2"},
+        {"limit": "2", "cursor": "2"},
+        {"limit": "2", "cursor": "4"},
+    ]
+
+
+def test_a_list_can_be_read_twice_and_from_a_cursor(plug: Any) -> None:
+    plugs = plug.plugs.list()
+    assert list(plugs) == list(plugs)
+    assert [each.id for each in plug.plugs.list(cursor="3")] == ["plug_3", "plug_4"]
+
+
+def test_pages_show_their_cursor(plug: Any) -> None:
+    assert [(len(p.data), p.next_cursor) for p in plug.plugs.list(limit=3).pages()] == [(3, "3"), (2, None)]
+
+
+def test_a_cursor_that_stands_still_does_not_loop(plug: Any, fake: FakePatchbay) -> None:
+    fake.fail_next(*[Fail(200, body=b'{"data": [], "next_cursor": "x"}')] * 3)
+    with pytest.raises(InvalidResponseError, match="did not move on"):
+        list(plug.plugs.list())
+    assert len(fake.requests) == 2
+
+
+def test_a_plug_is_created_and_found_by_its_slug(plug: Any, fake: FakePatchbay) -> None:
+    made = plug.plugs.create(name="Leases", slug="leases", domain="legal")
+    assert fake.requests[0].json == {"name": "Leases", "slug": "leases", "domain": "legal"}
+    found = plug.plugs.get("leases")
+    assert (found, found.domain, found.description) == (made, "legal", None)
+    with pytest.raises(ConflictError, match="slug_in_use"):
+        plug.plugs.create(name="Again", slug="leases")
+
+
+def test_a_session_is_read_and_deleted(plug: Any) -> None:
+    session_id = plug.chat("Why?").session_id
+    (listed,) = plug.sessions.list()
+    session = plug.sessions.get(session_id)
+    assert (listed.messages, session.id, session.plug) == ((), session_id, "legal-v1")
+    assert [(m.role, m.content) for m in session.messages] == [("user", "Why?")]
+    plug.sessions.delete(session_id)
+    with pytest.raises(NotFoundError):
+        plug.sessions.get(session_id)
+
+
+def test_the_balance_falls_by_what_an_answer_cost(plug: Any) -> None:
+    before = plug.credits.balance()
+    cost = plug.chat("Why?").usage.credits
+    after = plug.credits.balance()
+    assert (before.available - after.available, after.held, after.currency) == (cost, Decimal(0), "credits")
+
+
+def test_entries_and_records_are_typed(plug: Any) -> None:
+    (entry,) = plug.credits.entries()
+    (record,) = plug.usage.records()
+    assert (entry.amount, entry.request_id) == (Decimal("-1.5"), None)
+    assert entry.created_at == record.created_at == datetime(2026, 11, 21, 9, 15, tzinfo=UTC)
+    assert (record.request_id, record.credits) == ("req_1", Decimal("1.5"))
+
+
+def test_a_key_knows_whose_it_is(plug: Any) -> None:
+    me = plug.me()
+    assert (me.organisation_id, me.organisation_name, me.raw["key"]["name"]) == ("org_1", "Blue Heron", "CI")
+
+
+@pytest.mark.parametrize("bad", ["", ".", ".."])
+def test_an_id_that_names_another_resource_is_refused(plug: Any, fake: FakePatchbay, bad: str) -> None:
+    with pytest.raises(ValueError, match="is not an id"):
+        plug.documents.delete(bad)
+    assert fake.requests == []
+
+
+def test_an_id_cannot_leave_its_path(plug: Any, fake: FakePatchbay) -> None:
+    with pytest.raises(NotFoundError):
+        plug.plugs.get("../me?x=1#y")
+    assert fake.requests[0].path == "/v1/plugs/..%2Fme%3Fx%3D1%23y"
+
+
+@pytest.mark.parametrize("amount", ["1.5", '"NaN"', '"much"', "null", "true"])
+def test_money_that_is_no_decimal_string_is_refused(plug: Any, fake: FakePatchbay, amount: str) -> None:
+    body = f'{{"available": {amount}, "held": "0", "currency": "credits"}}'.encode()
+    fake.fail_next(Fail(200, body=body))
+    with pytest.raises(InvalidResponseError, match=r"balance\.available"):
+        plug.credits.balance()
