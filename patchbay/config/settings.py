@@ -71,6 +71,11 @@ SECRET_KEY = os.environ.get("PATCHBAY_SECRET_KEY") or _kept_secret("secret-key")
 EPOCH_FILE = DATA_DIR / "epoch"
 FILES_DIR = DATA_DIR / "files"
 
+# The model that answers: any OpenAI-compatible server. Without PATCHBAY_MODEL the built-in offline model does.
+MODEL = os.environ.get("PATCHBAY_MODEL", "")
+OPENAI_BASE_URL = os.environ.get("PATCHBAY_OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
+OPENAI_API_KEY = os.environ.get("PATCHBAY_OPENAI_API_KEY", "")
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

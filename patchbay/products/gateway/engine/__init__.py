@@ -1,0 +1,1 @@
+"""The hot path of the gateway: hold, call the provider, price, settle."""
