@@ -62,3 +62,4 @@ def plug(connect: Callable[..., Any]) -> Any:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SME_API_KEY", "SME_BASE_URL", "SME_PLUGIN_ID"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # a proxy of the machine would stand between us and the fake
