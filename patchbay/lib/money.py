@@ -15,9 +15,12 @@ def to_text(micro: int) -> str:
 def from_credits(credits: int | str | Decimal) -> int:
     """Parse an exact number of credits into micro-credits; ValueError when it has more than six places."""
     try:
-        scaled = Decimal(credits) * MICRO
+        amount = Decimal(credits)
     except InvalidOperation:
         raise ValueError(f"{credits!r} is not a number of credits") from None
+    if not amount.is_finite():
+        raise ValueError(f"{credits!r} is not a number of credits")
+    scaled = amount * MICRO
     if scaled != scaled.to_integral_value():
         raise ValueError(f"{credits!r} has more than {PLACES} decimal places")
     return int(scaled)
