@@ -18,7 +18,7 @@ def test_an_amount_survives_the_wire(micro: int) -> None:
 
 @pytest.mark.parametrize("wrong", ["0.0000001", "abc", "1e-7", "NaN", "Infinity", ""])
 def test_what_is_not_an_exact_amount_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):  # noqa: PT011
         money.from_credits(wrong)
 
 
