@@ -1,0 +1,1 @@
+"""Measures: each prints a table and, as its last line, one JSON object (see README)."""
