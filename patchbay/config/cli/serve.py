@@ -1,0 +1,64 @@
+"""`patchbay serve`: pages, API and hot path in one process, background jobs in a child that dies with it."""
+
+import argparse
+import sys
+from collections.abc import Awaitable, Callable
+
+from patchbay.config.cli.boot import boot
+
+DRAIN_SECONDS = 20
+
+
+def run(arguments: argparse.Namespace) -> int:
+    boot()
+    from django.conf import settings
+
+    from patchbay.config.cli.migrate import migrate
+
+    migrate(verbosity=0)
+    greeting = _demo_greeting() if arguments.demo else f"Patchbay is at {settings.BASE_URL}"
+
+    import uvicorn
+
+    from patchbay.config.asgi import make_application
+    from patchbay.kernel.jobs.supervisor import Supervisor
+    from patchbay.lib.sqlite import Checkpointer
+
+    supervisor = None if arguments.no_worker else Supervisor()
+    checkpointer = Checkpointer()
+    try:
+        if supervisor:
+            supervisor.start()
+        checkpointer.start()
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_application(after_startup=_printer(greeting)),
+                host=settings.HOST,
+                port=settings.PORT,
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                timeout_keep_alive=75,
+                lifespan="on",
+            )
+        )
+        server.run()
+        return 0 if server.started else 1
+    finally:
+        if supervisor:
+            supervisor.stop()
+        checkpointer.stop()
+
+
+def _demo_greeting() -> str:
+    from patchbay.config.cli.demo import ensure_demo
+
+    return ensure_demo().greeting()
+
+
+def _printer(text: str) -> Callable[[], Awaitable[None]]:
+    async def show() -> None:
+        print(text, flush=True, file=sys.stdout)
+
+    return show
