@@ -60,6 +60,10 @@ class NotFoundError(AppError):
     status, code, title = 404, "not_found", "There is no such thing here"
 
 
+class MethodNotAllowedError(AppError):
+    status, code, title = 405, "method_not_allowed", "This address does not take that method"
+
+
 class ConflictError(AppError):
     status, code, title = 409, "conflict", "This clashes with what is there"
 

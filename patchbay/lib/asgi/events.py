@@ -18,10 +18,9 @@ class EventStream:
     can go on to meter what was produced.
     """
 
-    def __init__(self, request: Request, *, ping_seconds: float = PING_SECONDS, headers: Headers | None = None) -> None:
+    def __init__(self, request: Request, *, ping_seconds: float = PING_SECONDS) -> None:
         self.gone = asyncio.Event()
         self._request = request
-        self._headers = headers or []
         self._ping_seconds = ping_seconds
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -31,8 +30,7 @@ class EventStream:
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-cache, no-transform"),
             (b"x-accel-buffering", b"no"),
-            (b"x-request-id", self._request.request_id.encode()),
-            *self._headers,
+            *self._request.answer_headers,
         ]
         await self._request.send({"type": "http.response.start", "status": 200, "headers": headers})
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._ping())]

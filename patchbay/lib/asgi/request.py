@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from patchbay.lib.asgi.types import Receive, Scope, Send
+from patchbay.lib.asgi.types import Headers, Receive, Scope, Send
 from patchbay.lib.errors import (
     BadRequestError,
     FieldError,
@@ -28,9 +28,22 @@ class ClientGoneError(Exception):
 
 
 class Request:
-    """`headers` has lower-case names as bytes; the last of a repeated header wins."""
+    """`headers` has lower-case names as bytes; the last of a repeated header wins.
 
-    __slots__ = ("_receive", "headers", "method", "path", "path_params", "request_id", "scope", "send")
+    `answer_headers` go out with whatever answers the request, an error or a stream too: the rate that is left.
+    """
+
+    __slots__ = (
+        "_receive",
+        "answer_headers",
+        "headers",
+        "method",
+        "path",
+        "path_params",
+        "request_id",
+        "scope",
+        "send",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, path_params: dict[str, str]) -> None:
         self.scope = scope
@@ -41,6 +54,7 @@ class Request:
         self.path_params = path_params
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id: str = scope["state"]["request_id"]
+        self.answer_headers: Headers = [(b"x-request-id", self.request_id.encode())]
 
     def header(self, name: bytes) -> str | None:
         """Return a header's text by its lower-case name."""

@@ -1,4 +1,4 @@
-"""Answers of raw routes; each carries the request's id."""
+"""Answers of raw routes; each carries the request's `answer_headers`, its id among them."""
 
 import math
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ async def respond(
             "headers": [
                 (b"content-type", content_type),
                 (b"content-length", str(len(body)).encode()),
-                (b"x-request-id", request.request_id.encode()),
+                *request.answer_headers,
                 *headers,
             ],
         }

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,11 +12,12 @@ import structlog
 from patchbay.lib.asgi.request import ClientGoneError, Request
 from patchbay.lib.asgi.responses import respond_problem
 from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
-from patchbay.lib.errors import AppError, from_exception
+from patchbay.lib.errors import AppError, MethodNotAllowedError, from_exception
 from patchbay.lib.ids import new_id
 
 Handler = Callable[[Request], Awaitable[None]]
 Permission = Literal["ask", "read", "write", "session", "public"]
+CLIENT_CLOSED_REQUEST = 499  # never sent: how a log names a client that left, after nginx
 log = structlog.get_logger(__name__)
 
 
@@ -57,6 +59,7 @@ class Dispatcher:
         self._startup = startup
         self._shutdown = shutdown
         self._exact = {(route.method, route.path): route for route in routes if "{" not in route.path}
+        self._allowed = _documented_methods(routes)
         self._patterns = [(route, _compile(route.path)) for route in routes if "{" in route.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,9 +69,11 @@ class Dispatcher:
             return await self._fallback(scope, receive, send)
         scope.setdefault("state", {})["request_id"] = request_id = new_id("req")
         route, path_params = self._find(scope["method"], scope["path"])
-        if route is None:
-            return await self._fallback(scope, receive, _with_request_id(send, request_id))
-        return await _serve(route, Request(scope, receive, send, path_params))
+        if route is not None:
+            return await _serve(route, Request(scope, receive, send, path_params))
+        if allowed := self._allowed.get(scope["path"]):
+            return await _refuse_method(Request(scope, receive, send, {}), allowed)
+        return await self._fallback(scope, receive, _with_request_id(send, request_id))
 
     def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         if route := self._exact.get((method, path)):
@@ -96,6 +101,20 @@ class Dispatcher:
         return await send({"type": "lifespan.shutdown.complete"})
 
 
+def _documented_methods(routes: Sequence[Route]) -> dict[str, str]:
+    """Return the methods of each plain path of the API; beside an undocumented route the fallback may have its own."""
+    methods: dict[str, list[str]] = {}
+    for route in routes:
+        if route.documented and "{" not in route.path:
+            methods.setdefault(route.path, []).append(route.method)
+    return {path: ", ".join(found) for path, found in methods.items()}
+
+
+async def _refuse_method(request: Request, allowed: str) -> None:
+    request.answer_headers.append((b"allow", allowed.encode()))
+    await respond_problem(request, MethodNotAllowedError(f"{request.path} takes {allowed}, not {request.method}."))
+
+
 def _compile(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
 
@@ -110,24 +129,35 @@ def _with_request_id(send: Send, request_id: str) -> Send:
 
 
 async def _serve(route: Route, request: Request) -> None:
-    started = False
-    send = request.send
+    """Run the handler, answer for what it raises, and log one line without bodies or credentials."""
+    status: int | None = None
+    send, began = request.send, time.perf_counter()
 
     async def watched_send(message: Message) -> None:
-        nonlocal started
-        started = True
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
         await send(message)
 
     request.send = watched_send
     try:
         await route.handler(request)
     except ClientGoneError:
-        return
+        status = CLIENT_CLOSED_REQUEST
     except Exception as error:
         known = from_exception(error)
         if known.status >= 500:
             log.exception("request failed", request_id=request.request_id, path=route.path, code=known.code)
-        if started:
+        if status is not None:
             raise  # the status line is out: only breaking the connection tells the client
         with contextlib.suppress(OSError):
             await respond_problem(request, known)
+    finally:
+        log.info(
+            "request",
+            request_id=request.request_id,
+            method=route.method,
+            path=route.path,
+            status=status,
+            milliseconds=round((time.perf_counter() - began) * 1000, 1),
+        )
