@@ -3,10 +3,15 @@
 `PATCHBAY_TEST_DATABASE_URL` runs the same tests on PostgreSQL.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("PATCHBAY_DATA_DIR", tempfile.mkdtemp(prefix="patchbay-test-"))
+if "PATCHBAY_DATA_DIR" not in os.environ:
+    _folder = tempfile.mkdtemp(prefix="patchbay-test-")
+    os.environ["PATCHBAY_DATA_DIR"] = _folder
+    atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 if url := os.environ.get("PATCHBAY_TEST_DATABASE_URL"):
     os.environ["PATCHBAY_DATABASE_URL"] = url
 
