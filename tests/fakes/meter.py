@@ -1,0 +1,42 @@
+"""A ledger in memory: one balance, holds taken from it, charges settled against them."""
+
+import itertools
+
+from patchbay.lib.errors import AppError, UnavailableError
+from patchbay.products.gateway.engine.metering import Charge
+
+
+class NoCreditsError(AppError):
+    status, code, title = 402, "insufficient_credits", "Not enough credits"
+
+
+class FakeMeter:
+    """Fulfils `engine.metering.Meter`; `balance` is what is free now."""
+
+    def __init__(self, balance_micro: int = 10**12) -> None:
+        self.balance = balance_micro
+        self.held: dict[int, int] = {}
+        self.charges: list[Charge] = []
+        self.healthy = True
+        self._names = itertools.count(1)
+
+    def check(self) -> None:
+        if not self.healthy:
+            raise UnavailableError
+
+    async def hold(self, organisation_id: str, amount_micro: int) -> int:
+        if amount_micro > self.balance:
+            raise NoCreditsError
+        self.balance -= amount_micro
+        name = next(self._names)
+        self.held[name] = amount_micro
+        return name
+
+    def release(self, hold: int) -> None:
+        self.balance += self.held.pop(hold)
+
+    async def settle(self, charge: Charge) -> None:
+        if charge.hold is not None:
+            self.release(charge.hold)
+        self.balance -= charge.bill.cost_micro
+        self.charges.append(charge)
