@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import SettingsWrapper
 
 from patchbay.kernel.plans.contracts import ITEMS, PriceList, Rate
 from patchbay.lib.errors import AppError, UnavailableError

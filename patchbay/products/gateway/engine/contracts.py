@@ -25,7 +25,7 @@ class Passage:
     """One passage that the prompt carries under `number` (from 1), with what retrieval knows about it.
 
     `score` is the fused score; `bm25` and `cosine` are the raw ones, None where that half did not find it. A rank
-    counts from 0. `headings` is the path of headings above the text.
+    counts from 1. `headings` is the path of headings above the text.
     """
 
     number: int
