@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from pytest_django import SettingsWrapper
 
 from patchbay.kernel.plans.contracts import ITEMS, PriceList, Rate
 from patchbay.lib.errors import AppError, UnavailableError
@@ -211,7 +211,7 @@ async def test_asking_for_the_bill_before_the_end_is_a_bug(meter: FakeMeter) -> 
             _ = call.bill
 
 
-def test_a_test_key_runs_on_the_built_in_model(settings: SettingsWrapper) -> None:
+def test_a_test_key_runs_on_the_built_in_model(settings: Any) -> None:
     settings.MODEL = "gpt-real"
     assert calls.model_for(TESTER) == registry.OFFLINE_MODEL
     assert calls.model_for(CALLER) == "gpt-real"
