@@ -3,6 +3,7 @@
 import logging
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from patchbay.kernel.jobs.worker import DRAIN, INTERRUPT_GRACE, PARENT_FD
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY_AFTER = 60.0
+COMMAND = (sys.executable, "-m", "patchbay.config.cli", "worker")
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ class Supervisor:
     and, unlike a death signal, does not depend on the thread that started it.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._command = list(command)
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
