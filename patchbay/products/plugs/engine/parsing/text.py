@@ -1,0 +1,84 @@
+"""Plain text: paragraphs are what blank lines part; short numbered or capital lines are headings."""
+
+import codecs
+import re
+
+from patchbay.products.plugs.engine.parsing.blocks import NUMBERED, Block, Parsed, TextBudget, UnreadableError
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"} | {0x7F: None, 0xFEFF: None, 0xFFFE: None}
+_ITEM = re.compile(r"[ \t]*(?:[-*•–▪◦][ \t]+|\([0-9a-zA-Z]{1,4}\)[ \t]+)")
+HEADING_WORDS = 12
+
+
+def decode(data: bytes) -> str:
+    """Decode by byte-order mark, else UTF-8, else Windows-1252; line ends become `\\n`, control characters go.
+
+    UnreadableError for what is not text at all.
+    """
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return clean(data[len(mark) :].decode(name, "replace"))
+    if b"\0" in data:
+        raise UnreadableError("The file is not text: it holds binary data.")
+    try:
+        return clean(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return clean(data.decode("cp1252", "replace"))
+
+
+def clean(text: str) -> str:
+    """Normalise line ends and drop control characters, which no database and no page can show."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.encode("utf-8", "replace").decode().translate(_CONTROLS)
+
+
+def squeeze(text: str) -> str:
+    """Return the text with every run of white space as one space."""
+    return " ".join(text.split())
+
+
+def parse(data: bytes) -> Parsed:
+    """Parse a plain text file."""
+    text = TextBudget().spend(decode(data))
+    blocks: list[Block] = []
+    for part in re.split(r"\n[ \t]*\n", text):
+        lines = [line for line in part.split("\n") if line.strip()]
+        if lines:
+            _paragraph(lines, blocks)
+    return Parsed(blocks)
+
+
+def _paragraph(lines: list[str], blocks: list[Block]) -> None:
+    if len(lines) == 1 and _is_heading(squeeze(lines[0])):
+        blocks.append(Block("heading", squeeze(lines[0]), level=_level(lines[0].strip())))
+        return
+    pending: list[str] = []
+    for line in lines:
+        if _ITEM.match(line) and pending:
+            blocks.append(_block(pending))
+            pending = []
+        pending.append(line)
+    blocks.append(_block(pending))
+
+
+def _block(lines: list[str]) -> Block:
+    return Block("item" if _ITEM.match(lines[0]) else "paragraph", squeeze(" ".join(lines)))
+
+
+def _is_heading(line: str) -> bool:
+    if len(line) > 120 or len(line.split()) > HEADING_WORDS or line[-1] in ".;:,":
+        return False
+    return bool(NUMBERED.match(line)) or (line.isupper() and len(line) > 3)
+
+
+def _level(line: str) -> int:
+    match = NUMBERED.match(line)
+    return min(6, match.group(0).strip(" .").count(".") + 1) if match else 1
