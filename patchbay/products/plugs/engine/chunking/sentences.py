@@ -3,11 +3,12 @@
 import re
 
 _END = re.compile(r"[.!?…][\"'”’)\]]{0,3}\s+|\n+")
-_ABBREVIATIONS = frozenset(
+_SHORT_FORMS = (
     "e.g i.e cf vs viz etc no nos art arts cl cls para paras sec sect fig figs tab eq approx max min incl excl ref refs"
     " dr mr mrs ms prof st inc ltd co corp plc dept est ed eds al p pp vol ca resp temp jan feb mar apr jun jul aug"
-    " sep sept oct nov dec".split()
+    " sep sept oct nov dec"
 )
+_ABBREVIATIONS = frozenset(_SHORT_FORMS.split())
 _OPENERS = "\"'“‘([•–—-£$€§"
 _TAIL = 24  # an abbreviation is shorter; looking no further back keeps the pass linear
 

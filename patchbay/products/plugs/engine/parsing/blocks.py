@@ -55,6 +55,12 @@ class UnreadableError(Exception):
     """The file cannot become a document; the message is for the person who uploaded it."""
 
 
+def too_long() -> UnreadableError:
+    return UnreadableError(
+        f"The document holds more than {MAX_CHARACTERS:,} characters of text. Split it into smaller files."
+    )
+
+
 @dataclass(slots=True)
 class TextBudget:
     """Counts characters as they are read, and refuses the document that has too many."""
@@ -64,9 +70,7 @@ class TextBudget:
     def spend(self, text: str) -> str:
         self.left -= len(text)
         if self.left < 0:
-            raise UnreadableError(
-                f"The document holds more than {MAX_CHARACTERS:,} characters of text. Split it into smaller files."
-            )
+            raise too_long()
         return text
 
 

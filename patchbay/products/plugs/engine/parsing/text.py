@@ -3,7 +3,15 @@
 import codecs
 import re
 
-from patchbay.products.plugs.engine.parsing.blocks import NUMBERED, Block, Parsed, TextBudget, UnreadableError
+from patchbay.products.plugs.engine.parsing.blocks import (
+    MAX_CHARACTERS,
+    NUMBERED,
+    Block,
+    Parsed,
+    TextBudget,
+    UnreadableError,
+    too_long,
+)
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -20,8 +28,10 @@ HEADING_WORDS = 12
 def decode(data: bytes) -> str:
     """Decode by byte-order mark, else UTF-8, else Windows-1252; line ends become `\\n`, control characters go.
 
-    UnreadableError for what is not text at all.
+    UnreadableError for what is not text at all, or so long that decoding it would only waste memory.
     """
+    if len(data) > 4 * MAX_CHARACTERS:
+        raise too_long()
     for mark, name in _BOMS:
         if data.startswith(mark):
             return clean(data[len(mark) :].decode(name, "replace"))
