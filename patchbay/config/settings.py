@@ -13,6 +13,7 @@ PORT = int(os.environ.get("PATCHBAY_PORT", "8000"))
 HOST = os.environ.get("PATCHBAY_HOST", "127.0.0.1")
 BASE_URL = os.environ.get("PATCHBAY_BASE_URL", f"http://localhost:{PORT}").rstrip("/")
 DEBUG = os.environ.get("PATCHBAY_DEBUG", "") == "1"
+SECURE = BASE_URL.startswith("https://")
 
 
 def _kept_secret(name: str) -> str:
@@ -115,6 +116,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "patchbay.kernel.accounts.middleware.OrganisationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
@@ -155,6 +157,32 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 
+# allauth. Sign-in never tells whether an address has an account. Registering does, because without mail that surely
+# arrives nobody could be told otherwise; it is limited by address (the limits count in each process).
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/dashboard"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "patchbay.kernel.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "patchbay.kernel.accounts.forms.RegisterForm"}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key", "signup": "10/m/ip"}
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
+PASSWORD_RESET_TIMEOUT = 30 * 60
+USERSESSIONS_TRACK_ACTIVITY = False
+
+EMAIL_BACKEND = "patchbay.lib.mail.OutboxBackend"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("PATCHBAY_MAIL_FROM", "Patchbay <patchbay@localhost>")
+MAIL_DIR = DATA_DIR / "mail"
+
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 
 ALLOWED_HOSTS = [host for host in os.environ.get("PATCHBAY_ALLOWED_HOSTS", "").split(",") if host] or [
@@ -163,7 +191,6 @@ ALLOWED_HOSTS = [host for host in os.environ.get("PATCHBAY_ALLOWED_HOSTS", "").s
     "[::1]",
     urlsplit(BASE_URL).hostname or "localhost",
 ]
-SECURE = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

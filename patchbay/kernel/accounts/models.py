@@ -1,11 +1,12 @@
 """Users, organisations and the memberships between them."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
+from patchbay.lib.actor import Actor, Role
 from patchbay.lib.ids import LENGTH, id_factory
 
 
@@ -74,3 +75,14 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role} of {self.organisation_id}"
+
+    def actor(self, address: str | None = None) -> Actor:
+        """Return the member as who acts; needs `user` (loaded by every query of this package)."""
+        return Actor(
+            kind="user",
+            organisation_id=self.organisation_id,
+            role=cast(Role, str(self.role)),
+            name=self.user.name or self.user.email,
+            user_id=self.user_id,
+            address=address,
+        )

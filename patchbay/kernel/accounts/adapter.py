@@ -1,0 +1,33 @@
+"""allauth's hooks: what signs in, out or changes a password is in the audit log of the user's organisations."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from patchbay.kernel.accounts import services
+from patchbay.kernel.accounts.middleware import client_address
+from patchbay.kernel.accounts.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def post_login(self, request: HttpRequest, user: User, **values: Any) -> HttpResponse:
+        services.record_session(user=user, action="session.created", address=client_address(request))
+        response: HttpResponse = super().post_login(request, user, **values)
+        return response
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Note a wrong password in the log of those it was tried against; allauth limits how often it can happen."""
+        user = User.objects.filter(email__iexact=credentials.get("email") or "").first()
+        if user is not None:
+            services.record_session(user=user, action="session.refused", address=client_address(request))
+
+    @transaction.atomic
+    def set_password(self, user: User, password: str) -> None:
+        """Change or reset a password; a new one ends the user's other sessions, whose hash no longer fits."""
+        super().set_password(user, password)
+        request = self.request
+        services.record_session(
+            user=user, action="password.changed", address=client_address(request) if request else None
+        )

@@ -1,0 +1,41 @@
+"""Who belongs where."""
+
+from django.db.models import QuerySet
+
+from patchbay.kernel.accounts.models import Membership, Organisation, User
+from patchbay.lib.actor import Actor
+from patchbay.lib.errors import NotFoundError
+
+
+def get_actor(user: User | str, organisation_id: str, address: str | None = None) -> Actor:
+    """Return the user (or the user of this id) as an actor in an organisation; NotFoundError for a stranger."""
+    membership = find_membership(user, organisation_id)
+    if membership is None:
+        raise NotFoundError("There is no such organisation.")
+    return membership.actor(address)
+
+
+def find_membership(user: User | str, organisation_id: str) -> Membership | None:
+    """Return an active user's membership with its user and organisation, or None."""
+    return list_memberships(user).filter(organisation_id=organisation_id).first()
+
+
+def list_memberships(user: User | str) -> QuerySet[Membership]:
+    """Return the organisations that an active user belongs to, as memberships, oldest first."""
+    user_id = user.pk if isinstance(user, User) else user
+    rows = Membership.objects.filter(user_id=user_id, user__is_active=True)
+    return rows.select_related("organisation", "user").order_by("id")
+
+
+def list_members(organisation_id: str) -> QuerySet[Membership]:
+    """Return an organisation's members with their users, by name and address."""
+    rows = Membership.objects.filter(organisation_id=organisation_id)
+    return rows.select_related("user", "organisation").order_by("user__name", "user__email")
+
+
+def get_organisation(organisation_id: str) -> Organisation:
+    """Return an organisation; NotFoundError when there is none of this id."""
+    organisation = Organisation.objects.filter(pk=organisation_id).first()
+    if organisation is None:
+        raise NotFoundError("There is no such organisation.")
+    return organisation

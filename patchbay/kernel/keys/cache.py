@@ -1,0 +1,90 @@
+"""Grants and refusals in this process's memory, dropped when the epoch moves (`lib.epoch`).
+
+A *generation* is what was learned under one epoch. Its holder reads the epoch before the database, so what a slow
+reader stores after a revocation lands in a generation that nobody asks any more.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+from django.conf import settings
+from django.db import transaction
+
+from patchbay.kernel.keys.contracts import Grant
+from patchbay.lib.epoch import Epoch
+
+SECONDS = 60  # on other machines, without a shared epoch, a revoked key ends within this
+UNKNOWN_SECONDS = 5  # a key made on another machine is known within this
+MAX_GRANTS = 20_000
+FLOOD = 64  # unknown keys under one generation, after which one look at all digests answers for the rest
+
+
+@cache
+def epoch() -> Epoch:
+    return Epoch(settings.EPOCH_FILE)
+
+
+def changed() -> None:
+    """Drop every process's grants and refusals once the caller's transaction has committed."""
+    transaction.on_commit(lambda: epoch().bump() and None)
+
+
+@dataclass(slots=True)
+class Generation:
+    """What is known under one epoch."""
+
+    epoch: int
+    born: float
+    grants: dict[str, Grant] = field(default_factory=dict)
+    unknown: dict[str, float] = field(default_factory=dict)
+    usable: tuple[float, frozenset[str]] | None = None
+    looking: threading.Lock = field(default_factory=threading.Lock)
+
+    def remember(self, digest: str, grant: Grant) -> None:
+        if len(self.grants) < MAX_GRANTS:
+            self.grants[digest] = grant
+
+    def refuse(self, digest: str) -> None:
+        self.unknown[digest] = time.monotonic()
+
+    def refuses(self, digest: str, list_usable: Callable[[], frozenset[str]]) -> bool:
+        """Tell whether a digest is known to be no usable key.
+
+        A flood of different unknown keys would ask the database for each; from the `FLOOD`th on, `list_usable` is
+        asked once in a while instead, and answers for all of them: neither reads nor memory grow with the flood.
+        """
+        now = time.monotonic()
+        if now - self.unknown.get(digest, -UNKNOWN_SECONDS) < UNKNOWN_SECONDS:
+            return True
+        if len(self.unknown) < FLOOD:
+            return False
+        with self.looking:
+            if self.usable is None or now - self.usable[0] >= UNKNOWN_SECONDS:
+                self.usable = (now, list_usable())
+            return digest not in self.usable[1]
+
+
+class GrantCache:
+    """The current generation; every method may be called from any thread and none of them waits."""
+
+    def __init__(self) -> None:
+        self._generation = Generation(epoch=-1, born=0.0)
+
+    def find(self, digest: str) -> Grant | None:
+        """Return a grant that is known, current and not expired."""
+        generation = self._generation
+        if generation.epoch != epoch().read() or time.monotonic() - generation.born >= SECONDS:
+            return None
+        grant = generation.grants.get(digest)
+        return None if grant is None or grant.expired else grant
+
+    def current(self) -> Generation:
+        """Return the generation to load into; take it before reading the database."""
+        now = epoch().read()
+        generation = self._generation
+        if generation.epoch != now or time.monotonic() - generation.born >= SECONDS:
+            generation = self._generation = Generation(epoch=now, born=time.monotonic())
+        return generation

@@ -1,0 +1,65 @@
+"""What a key may be, and who may make or end one."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from patchbay.kernel.keys.models import ApiKey
+from patchbay.lib.actor import Actor
+from patchbay.lib.errors import FieldError, ForbiddenError, InvalidError
+
+NAME_LENGTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The terms of a key as somebody asks for them."""
+
+    name: str
+    permission: str
+    environment: str
+    expires_at: datetime | None
+
+    def cleaned(self) -> "Wanted":
+        """Return the terms with a tidy name; InvalidError names every faulty field."""
+        name = " ".join(self.name.split())
+        faults: list[FieldError] = []
+        if not name or len(name) > NAME_LENGTH or not name.isprintable():
+            faults.append(FieldError("name", f"Enter a name of 1 to {NAME_LENGTH} characters."))
+        if self.permission not in ApiKey.Permission.values:
+            faults.append(FieldError("permission", "Choose from: full, read_only."))
+        if self.environment not in ApiKey.Environment.values:
+            faults.append(FieldError("environment", "Choose from: live, test."))
+        if self.expires_at is not None and (self.expires_at.tzinfo is None or self.expires_at <= datetime.now(UTC)):
+            faults.append(FieldError("expires_at", "Choose a time in the future, with its time zone."))
+        if faults:
+            raise InvalidError("Some of the key's terms are not right.", fields=tuple(faults))
+        return replace(self, name=name)
+
+
+def require_may_manage(actor: Actor, *, environment: str) -> None:
+    """Pass editors, owners and keys for the whole organisation; ForbiddenError otherwise.
+
+    A test key makes and ends test keys only.
+    """
+    actor.require("editor")
+    if actor.kind != "key":
+        return
+    maker = ApiKey.objects.filter(organisation_id=actor.organisation_id, pk=actor.key_id, revoked_at=None).first()
+    if maker is None or maker.permission != ApiKey.Permission.FULL or maker.plug_id:
+        raise ForbiddenError(
+            "Only a key of full permission for the whole organisation manages keys.",
+            next_step="Use such a key, or the API keys page.",
+        )
+    if maker.environment == ApiKey.Environment.TEST and environment != ApiKey.Environment.TEST:
+        raise ForbiddenError("A test key manages test keys only.", next_step="Use a live key.")
+
+
+def require_not_to_outlive(actor: Actor, expires_at: datetime | None) -> None:
+    """Refuse a key that makes one which lasts longer than itself."""
+    if actor.kind != "key":
+        return
+    end = ApiKey.objects.values_list("expires_at", flat=True).get(pk=actor.key_id)
+    if end is not None and (expires_at is None or expires_at > end):
+        raise ForbiddenError(
+            "A key cannot make one that outlives it.", next_step=f"Let it expire by {end.isoformat()}."
+        )

@@ -1,0 +1,81 @@
+"""What a key is, as it is shown, and what it grants, as it is used."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from patchbay.lib.actor import Actor
+
+Permission = Literal["full", "read_only"]
+Environment = Literal["live", "test"]
+State = Literal["active", "expired", "revoked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as lists show it; `plug_id` None stands for the whole organisation. It holds nothing secret."""
+
+    id: str
+    organisation_id: str
+    name: str
+    plug_id: str | None
+    permission: Permission
+    environment: Environment
+    prefix: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    @property
+    def state(self) -> State:
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= datetime.now(UTC) else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKey:
+    """A new key with its secret, which is shown this once and kept nowhere."""
+
+    key: Key
+    secret: str
+
+    def __repr__(self) -> str:  # the secret must not reach a log through a repr
+        return f"CreatedKey({self.key!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a valid key allows; `expires_at` is in seconds since 1970, rates are requests per minute."""
+
+    key_id: str
+    organisation_id: str
+    plug_id: str | None
+    permission: Permission
+    environment: Environment
+    name: str
+    expires_at: float | None
+    requests_per_minute: int
+    plan_code: str
+
+    @property
+    def is_test(self) -> bool:
+        return self.environment == "test"
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= time.time()
+
+    def actor(self, address: str | None = None) -> Actor:
+        """Return who acts: a key of full permission as an editor, a read-only one as a viewer."""
+        return Actor(
+            kind="key",
+            organisation_id=self.organisation_id,
+            role="editor" if self.permission == "full" else "viewer",
+            name=self.name,
+            key_id=self.key_id,
+            address=address,
+        )

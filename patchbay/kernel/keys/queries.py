@@ -1,0 +1,35 @@
+"""Reading API keys, never their secrets."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from patchbay.kernel.keys.contracts import Key
+from patchbay.kernel.keys.models import ApiKey
+from patchbay.lib.errors import NotFoundError
+
+
+def list_keys(organisation_id: str) -> list[Key]:
+    """Return an organisation's keys, newest first, the revoked ones included."""
+    return [shown(row) for row in ApiKey.objects.filter(organisation_id=organisation_id).order_by("-id")]
+
+
+def get_key(organisation_id: str, key_id: str) -> Key:
+    """Return a key; NotFoundError for another organisation's."""
+    row = ApiKey.objects.filter(organisation_id=organisation_id, pk=key_id).first()
+    if row is None:
+        raise NotFoundError("There is no such key.")
+    return shown(row)
+
+
+def usable(organisation_id: str | None = None) -> QuerySet[ApiKey]:
+    """Return the rows of keys that are neither revoked nor expired: these count against the plan."""
+    rows = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=datetime.now(UTC)), revoked_at=None)
+    return rows if organisation_id is None else rows.filter(organisation_id=organisation_id)
+
+
+def shown(row: ApiKey) -> Key:
+    """Return a row as it may be shown."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in Key.__slots__}
+    return Key(**values)
