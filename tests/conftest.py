@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests import append_only
+
+append_only.install()
 _skipped: list[str] = []
 
 

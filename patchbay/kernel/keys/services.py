@@ -87,8 +87,9 @@ def authenticate(secret: str) -> Grant:
     if not token.is_token(secret):
         raise UnauthenticatedError("This is not an API key.", next_step="Send `Authorization: Bearer sme_live_…`.")
     digest = token.digest(secret)
-    # Inside a transaction memory is passed over: what the transaction wrote is true there and may be rolled back.
-    grant = None if connection.in_atomic_block else _grants.find(digest)
+    if connection.in_atomic_block:  # what the transaction wrote is true here and may be rolled back: keep out of memory
+        return _read(digest)
+    grant = _grants.find(digest)
     if grant is None:
         try:
             grant = _load(digest)
@@ -114,8 +115,6 @@ def flush_last_use() -> None:
 
 
 def _load(digest: str) -> Grant:
-    if connection.in_atomic_block:
-        return _read(digest)
     generation = _grants.current()
     if generation.refuses(digest, _list_usable):
         raise _unknown()

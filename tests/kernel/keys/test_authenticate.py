@@ -1,0 +1,215 @@
+"""Checking keys: from memory, at once after a revocation, in every process, through a flood and without a database."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.kernel.keys import cache, services, token
+from patchbay.kernel.keys.models import ApiKey
+from patchbay.kernel.plans import services as plans
+from patchbay.kernel.plans.errors import PlanLimitError
+from patchbay.lib.actor import Actor
+from patchbay.lib.errors import UnauthenticatedError, UnavailableError
+from tests import factories
+from tests.kernel.keys import other_process
+
+transactional = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def owner() -> Actor:
+    return factories.owner()
+
+
+@given(st.one_of(st.text(max_size=60), st.from_regex(r"sme_(live|test)_[0-9a-fA-F]{30,34}\n?", fullmatch=True)))
+def test_what_has_not_the_form_of_a_key_is_refused_without_a_database(text: str) -> None:
+    parts = text.split("_")
+    well_formed = (
+        len(parts) == 3
+        and parts[0] == "sme"
+        and parts[1] in ("live", "test")
+        and len(parts[2]) == 32
+        and set(parts[2]) <= set("0123456789abcdef")
+    )
+    assert token.is_token(text) == well_formed
+    if not well_formed:
+        with pytest.raises(UnauthenticatedError):
+            services.authenticate(text)
+        assert services.find_cached(text) is None
+
+
+@pytest.mark.django_db
+def test_an_unknown_key_is_refused(owner: Actor) -> None:
+    with pytest.raises(UnauthenticatedError, match="not known"):
+        services.authenticate(token.new_token("live"))
+
+
+@transactional
+def test_a_known_key_costs_no_query(owner: Actor) -> None:
+    secret = factories.key(owner).secret
+    assert services.find_cached(secret) is None
+    grant = services.authenticate(secret)
+    with CaptureQueriesContext(connection) as queries:
+        assert services.authenticate(secret) == services.find_cached(secret) == grant
+    assert len(queries) == 0
+
+
+@transactional
+def test_an_unknown_key_costs_one_query_and_is_found_once_it_is_made(
+    owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = token.new_token("live")
+    for expected in (1, 0, 0):
+        with CaptureQueriesContext(connection) as queries, pytest.raises(UnauthenticatedError):
+            services.authenticate(secret)
+        assert len(queries) == expected
+    monkeypatch.setattr(token, "new_token", lambda _: secret)
+    made = factories.key(owner)
+    assert services.authenticate(secret).key_id == made.key.id
+
+
+@transactional
+def test_a_flood_of_unknown_keys_asks_the_database_a_bounded_number_of_times(owner: Actor) -> None:
+    known = factories.key(owner).secret
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(2_000):
+            with pytest.raises(UnauthenticatedError):
+                services.authenticate(token.new_token("live"))
+        assert len(queries) == cache.FLOOD + 1
+        assert services.authenticate(known), "a real key still gets in"
+    assert len(services._grants.current().unknown) <= cache.FLOOD
+
+
+@transactional
+def test_an_expired_key_is_refused_though_it_is_remembered(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = datetime.now(UTC) + timedelta(hours=1)
+    secret = services.create_key(actor=owner, name="Hour", expires_at=end).secret
+    assert services.authenticate(secret)
+    monkeypatch.setattr("time.time", lambda: end.timestamp())
+    assert services.find_cached(secret) is None
+    ApiKey.objects.update(expires_at=datetime.now(UTC))
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        services.authenticate(secret)
+
+
+@transactional
+def test_a_change_of_plan_reaches_the_grant(owner: Actor) -> None:
+    secret = factories.key(owner).secret
+    assert services.authenticate(secret).requests_per_minute == 60
+    plans.assign_plan(organisation_id=owner.organisation_id, plan_code="pro")
+    assert services.authenticate(secret).requests_per_minute == 1_000
+
+
+@transactional
+def test_a_revoked_key_is_forgotten_at_once(owner: Actor) -> None:
+    made = factories.key(owner)
+    services.authenticate(made.secret)
+    services.revoke_key(actor=owner, key_id=made.key.id)
+    assert services.find_cached(made.secret) is None
+    with pytest.raises(UnauthenticatedError, match="revoked"):
+        services.authenticate(made.secret)
+
+
+@transactional
+def test_who_read_the_row_before_a_revocation_does_not_bring_the_key_back(
+    owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = factories.key(owner)
+    read, go_on = threading.Event(), threading.Event()
+    load = services._read
+
+    def slow_read(digest: str) -> Any:
+        grant = load(digest)
+        read.set()
+        assert go_on.wait(30)
+        return grant
+
+    monkeypatch.setattr(services, "_read", slow_read)
+    reader = threading.Thread(target=services.authenticate, args=(made.secret,))
+    reader.start()
+    assert read.wait(30)
+    services.revoke_key(actor=owner, key_id=made.key.id)
+    go_on.set()
+    reader.join(30)
+    monkeypatch.undo()
+    assert services.find_cached(made.secret) is None
+    with pytest.raises(UnauthenticatedError, match="revoked"):
+        services.authenticate(made.secret)
+
+
+@transactional
+def test_a_database_that_is_away_is_no_refusal(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: str) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(services, "_read", away)
+    with pytest.raises(UnavailableError) as caught:
+        services.authenticate(token.new_token("live"))
+    assert caught.value.status == 503
+
+
+@transactional
+def test_the_last_use_is_written_once_a_minute(owner: Actor) -> None:
+    made = factories.key(owner)
+    services.authenticate(made.secret)
+    services.flush_last_use()
+    used = ApiKey.objects.get(pk=made.key.id).last_used_at
+    assert used is not None
+    for _ in range(3):
+        services.find_cached(made.secret)
+    with CaptureQueriesContext(connection) as queries:
+        services.flush_last_use()
+    assert len(queries) == 0
+
+
+@transactional
+def test_two_keys_made_at_once_stay_within_the_plan(owner: Actor) -> None:
+    factories.key(owner)
+    refused: list[PlanLimitError] = []
+
+    def make() -> None:
+        try:
+            factories.key(owner)
+        except PlanLimitError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert ApiKey.objects.filter(organisation_id=owner.organisation_id).count() == 2
+    assert len(refused) == 3
+
+
+@pytest.fixture
+def other(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Iterator[Connection]:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.settings")
+    monkeypatch.setenv("PATCHBAY_DATA_DIR", str(settings.DATA_DIR))
+    with other_process.started({"NAME": str(connection.settings_dict["NAME"])}) as pipe:
+        yield pipe
+
+
+def test_a_key_revoked_in_one_process_is_refused_in_the_other_at_once(other: Connection, owner: Actor) -> None:
+    def ask(secret: str) -> tuple[bool, bool]:
+        other.send(secret)
+        assert other.poll(60)
+        answer: tuple[bool, bool] = other.recv()
+        return answer
+
+    made = factories.key(owner)
+    assert ask(made.secret) == (False, True)
+    assert ask(made.secret) == (True, True)
+    services.revoke_key(actor=owner, key_id=made.key.id)
+    assert ask(made.secret) == (False, False)
