@@ -11,7 +11,7 @@ call: whoever reads goes on to the usage event (`client_left` bounds how long) a
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from patchbay.kernel.plans.contracts import PriceList, estimate_tokens
@@ -66,7 +66,7 @@ class Call:
         amount = price(self._prices, worst, free=False).cost_micro
         self._hold = await self._meter.hold(self._caller.organisation_id, amount)
 
-    async def events(self) -> AsyncIterator[ChatEvent]:
+    async def events(self) -> AsyncGenerator[ChatEvent, None]:
         """Yield the model's deltas, then Done with the whole text and what it used."""
         pieces: list[str] = []
         async with contextlib.aclosing(self._provider.stream(self.request)) as stream:

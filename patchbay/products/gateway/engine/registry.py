@@ -5,7 +5,7 @@ from django.conf import settings
 from patchbay.products.gateway.engine.contracts import Provider
 from patchbay.products.gateway.errors import ModelNotFoundError
 
-OFFLINE_MODEL = "patchbay-extractive-1"
+OFFLINE_MODEL = "patchbay/offline"
 """The built-in model: needs no network and no key, and answers by quoting."""
 
 _providers: dict[str, Provider] = {}

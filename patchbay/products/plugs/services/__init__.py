@@ -1,0 +1,1 @@
+"""What changes plugs, their documents and their conversations; one module for each noun."""

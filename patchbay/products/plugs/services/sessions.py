@@ -1,0 +1,72 @@
+"""Conversations: begun by the first question, grown by each answer, deleted whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from patchbay.lib.actor import Actor
+from patchbay.products.plugs.models import ChatMessage, ChatSession
+
+TITLE_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its answer, as they are kept."""
+
+    session_id: str
+    is_new_session: bool
+    plug_id: str
+    question: str
+    asked_at: datetime
+    answer_id: str
+    answer_text: str
+    answer: Mapping[str, Any]
+
+
+def record_exchange(*, actor: Actor, exchange: Exchange) -> None:
+    """Add a question and its answer to a session, which a first question begins.
+
+    A session that was deleted while its answer was being written stays deleted.
+    """
+    with transaction.atomic():
+        if exchange.is_new_session:
+            _begin(actor, exchange)
+        elif not ChatSession.objects.filter(id=exchange.session_id, organisation_id=actor.organisation_id).update(
+            updated_at=timezone.now()
+        ):
+            return
+        ChatMessage.objects.bulk_create(
+            [
+                ChatMessage(
+                    session_id=exchange.session_id,
+                    role=ChatMessage.Role.USER,
+                    content=exchange.question,
+                    created_at=exchange.asked_at,
+                ),
+                ChatMessage(
+                    id=exchange.answer_id,
+                    session_id=exchange.session_id,
+                    role=ChatMessage.Role.ASSISTANT,
+                    content=exchange.answer_text,
+                    answer=exchange.answer,
+                ),
+            ]
+        )
+
+
+def _begin(actor: Actor, exchange: Exchange) -> None:
+    title = " ".join(exchange.question.split())
+    ChatSession.objects.create(
+        id=exchange.session_id,
+        organisation_id=actor.organisation_id,
+        plug_id=exchange.plug_id,
+        key_id=actor.key_id,
+        user_id=actor.user_id,
+        title=title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…",
+        created_at=exchange.asked_at,
+    )
