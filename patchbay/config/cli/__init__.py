@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import os
-import sys
 from collections.abc import Sequence
 
 from patchbay import __version__
@@ -76,7 +75,3 @@ def _parser() -> argparse.ArgumentParser:
     openapi = commands.add_parser("openapi", parents=[common], help="print the OpenAPI 3.1 document of /v1")
     openapi.add_argument("--out", metavar="FILE", help="write it to a file instead")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

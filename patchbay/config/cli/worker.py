@@ -8,6 +8,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     boot()
     from patchbay.kernel.jobs import worker
+    from patchbay.lib.sqlite import Checkpointer
 
-    worker.run(concurrency=arguments.concurrency)
-    return 0
+    checkpointer = Checkpointer()  # stands by while the server's leads
+    checkpointer.start()
+    try:
+        return worker.run(concurrency=arguments.concurrency)
+    finally:
+        checkpointer.stop()

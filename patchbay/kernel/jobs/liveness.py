@@ -1,7 +1,7 @@
 """Which workers live: a heartbeat in the database, and on one machine a file lock, which the kernel lets go at once.
 
-The lock tells within a second that a worker was killed; the heartbeat tells it across machines, and of a worker
-that is stopped or cut off.
+The lock tells as soon as someone looks that a worker was killed; the heartbeat tells it across machines, and of a
+worker that is stopped or cut off.
 """
 
 import fcntl

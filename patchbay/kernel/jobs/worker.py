@@ -1,7 +1,7 @@
 """The worker: one loop that claims due jobs, runs each in a thread, and keeps house.
 
-Every `HOUSEKEEPING` seconds it puts back what dead workers held and takes due ticks of schedules; every `HEARTBEAT`
-it says that it lives. An enqueued job starts within `LOOK` seconds on this machine (a shared counter rings), within
+At its start and every `HOUSEKEEPING` seconds it says that it lives, puts back what dead workers held and takes due
+ticks of schedules. An enqueued job starts within `LOOK` seconds on this machine (a shared counter rings), within
 `POLL` on others.
 """
 
@@ -18,10 +18,9 @@ from patchbay.kernel.jobs import dispatch, engine, liveness, scheduling
 from patchbay.kernel.jobs.errors import FencedError, InterruptedJobError, TimeLimitError
 from patchbay.kernel.jobs.running import RunningTask
 
-LOOK = 0.05
+LOOK = 0.1
 POLL = 0.5
-HOUSEKEEPING = 1.0
-HEARTBEAT = 5.0
+HOUSEKEEPING = 5.0
 DRAIN = 10.0
 INTERRUPT_GRACE = 2.0
 STUCK_AFTER = 30.0
@@ -72,7 +71,7 @@ class Worker:
         self._running: list[RunningTask] = []
         self._task_ended = threading.Event()
         self._rung = self._heard = -1
-        self._next = {"poll": 0.0, "house": 0.0, "beat": 0.0}
+        self._next = {"poll": 0.0, "house": 0.0}
         self._stuck = False
 
     def run(self) -> int:
@@ -98,9 +97,8 @@ class Worker:
         return EXIT_RESTART if self._stuck else 0
 
     def _turn(self) -> None:
-        if self._is_time("beat", HEARTBEAT):
-            self._presence.beat()
         if self._is_time("house", HOUSEKEEPING):
+            self._presence.beat()
             if lost := liveness.bury_dead():
                 log.warning("put back %d jobs of workers that died", lost)
             scheduling.tick()
@@ -161,7 +159,7 @@ class Worker:
         while self._running and time.monotonic() < ends:
             self._task_ended.wait(LOOK)
             self._reap()
-            if self._is_time("beat", HEARTBEAT):
+            if self._is_time("house", HOUSEKEEPING):
                 self._presence.beat()
         for task in self._running:
             task.interrupt(InterruptedJobError)

@@ -13,5 +13,6 @@ if __name__ == "__main__":
     importlib.import_module("tests.kernel.jobs.samples")
     from patchbay.kernel.jobs import worker
 
-    worker.HEARTBEAT = 0.5
+    worker.HOUSEKEEPING = 0.5
+    worker.STUCK_AFTER = 0.5
     sys.exit(worker.run())

@@ -51,6 +51,12 @@ def overrun() -> None:
         time.sleep(0.01)
 
 
+@registry.task("tests.stuck", max_attempts=1, time_limit=timedelta(seconds=0.2))
+def stuck() -> None:
+    """One long call into C, which no exception can end."""
+    time.sleep(60)
+
+
 @registry.task("tests.retry_later", max_attempts=2, backoff=Backoff(first=timedelta(hours=1)))
 def retry_later() -> None:
     raise RuntimeError("not now")

@@ -83,6 +83,12 @@ def test_a_task_over_its_time_limit_is_ended(run_worker: RunWorker) -> None:
     assert "TimeLimitError" in queries.list_dead()[0].reason
 
 
+def test_a_worker_whose_task_cannot_be_ended_ends_itself(start_worker: StartWorker) -> None:
+    services.enqueue("tests.stuck")
+    assert start_worker().wait(20) == worker.EXIT_RESTART
+    assert "TimeLimitError" in queries.list_dead()[0].reason
+
+
 def test_stopping_puts_back_what_does_not_finish(
     run_worker: RunWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
