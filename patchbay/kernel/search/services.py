@@ -1,0 +1,252 @@
+"""Index, remove, embed and search. Every call names its scopes; nothing is read or ranked across them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from patchbay.kernel.search.contracts import Hit, Scope, Unit
+from patchbay.kernel.search.embedder import get_embedder
+from patchbay.kernel.search.errors import TooManyUnitsError
+from patchbay.kernel.search.models import MAX_UNITS, UNIT_BITS, IndexedDocument, IndexedUnit, IndexScope, UnitVector
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from patchbay.kernel.search.contracts import Embedder, Floats
+    from patchbay.kernel.search.engine.directory import Directories
+    from patchbay.kernel.search.engine.ranking import Ranked
+
+logger = logging.getLogger(__name__)
+MAX_QUERY_CHARACTERS = 4_000
+EMBED_BATCH = 128  # about three seconds of work lost at most when a worker dies
+_follow_up: Callable[[Scope, str], None] | None = None
+_directories: Directories | None = None
+
+
+def set_follow_up(enqueue: Callable[[Scope, str], None] | None) -> None:
+    """Let `enqueue(scope, document_id)` be called inside `index`'s transaction; it should lead to `embed_document`."""
+    global _follow_up
+    _follow_up = enqueue
+
+
+def index(*, scope: Scope, document_id: str, units: Sequence[Unit]) -> None:
+    """Replace the document's units, in the caller's transaction; keywords find them as soon as that commits.
+
+    Raises TooManyUnitsError above 1,048,576 units.
+    """
+    from patchbay.kernel.search.engine import postings
+
+    if len(units) > MAX_UNITS:
+        raise TooManyUnitsError(f"{len(units):,} pieces; at most {MAX_UNITS:,} are searched.")
+    inverted = postings.invert([unit.search_text for unit in units])  # before the lock: it is the slow part
+    with transaction.atomic():
+        row = _lock(scope, create=True)
+        assert row is not None
+        _delete(row, IndexedDocument.objects.filter(scope=row, document_id=document_id))
+        document = IndexedDocument.objects.create(
+            scope=row,
+            document_id=document_id,
+            units=len(units),
+            length=inverted.length,
+            terms=inverted.terms.tobytes(),
+        )
+        first = document.pk << UNIT_BITS
+        IndexedUnit.objects.bulk_create(
+            [IndexedUnit(key=first + n, unit_id=unit.id, text=_storable(unit.text)) for n, unit in enumerate(units)],
+            batch_size=2_000,
+        )
+        postings.insert(row.pk, document.pk, inverted)
+        _touch(row)
+        if _follow_up and units:
+            _follow_up(scope, document_id)
+
+
+def remove(*, scope: Scope, document_id: str) -> None:
+    """Take the document out, in the caller's transaction; nothing happens when it is not there."""
+    with transaction.atomic():
+        if row := _lock(scope):
+            _delete(row, IndexedDocument.objects.filter(scope=row, document_id=document_id))
+
+
+def remove_scope(*, scope: Scope) -> None:
+    """Take a whole collection out, in the caller's transaction."""
+    with transaction.atomic():
+        if row := _lock(scope):
+            _delete(row, IndexedDocument.objects.filter(scope=row))
+            row.delete()
+
+
+def search(
+    *,
+    scopes: Sequence[Scope],
+    query: str,
+    limit: int = 20,
+    query_vector: Floats | Literal["auto"] | None = "auto",
+) -> list[Hit]:
+    """Return the best units of these scopes together, ranked as one collection; any text is a valid query.
+
+    `query_vector` is a unit vector of the current embedder; "auto" embeds the query when there are vectors to compare
+    it with; None searches by keyword alone.
+    """
+    from patchbay.kernel.search.engine import ranking, tokens
+    from patchbay.kernel.search.engine.directory import join
+
+    rows = {row.pk: row for row in _find(scopes)}
+    if not rows or limit < 1:
+        return []
+    embedder = get_embedder() if query_vector is not None else None
+    held = _held()
+    directory = join([held.get(row, embedder.name if embedder else "") for row in rows.values()])
+    if not len(directory.coded):
+        query_vector = None
+    elif isinstance(query_vector, str):
+        query_vector = _embed_query(embedder, query)
+    ranked = ranking.rank(directory, tokens.query_terms(query), query_vector, limit)
+    return _hits(rows, ranked)
+
+
+def embed_document(*, scope: Scope, document_id: str) -> int:
+    """Give the document's units their vectors, batch by batch; return how many were made.
+
+    Safe to repeat and to run twice at once: each batch is kept only if the document is still the one it was read from
+    and nobody else was faster. Runs outside a transaction, because it takes seconds.
+    """
+    embedder = get_embedder()
+    made = 0
+    while embedder is not None:
+        document = IndexedDocument.objects.filter(scope__in=_find([scope]), document_id=document_id).first()
+        done = document.embedded if document and document.embedder == embedder.name else 0
+        if document is None or done >= document.units:
+            break
+        first = document.pk << UNIT_BITS
+        keys = range(first + done, first + min(done + EMBED_BATCH, document.units))
+        texts = dict(IndexedUnit.objects.filter(key__in=keys).values_list("key", "text"))
+        if len(texts) == len(keys):  # else it was replaced meanwhile: look again
+            vectors = embedder.embed([texts[key] for key in keys])
+            made += _keep(document, done, embedder.name, keys, vectors)
+    return made
+
+
+def list_unembedded(*, limit: int = 100) -> list[tuple[Scope, str]]:
+    """Return documents that lack vectors of the current embedder, of all organisations: for the schedule alone."""
+    embedder = get_embedder()
+    if embedder is None:
+        return []
+    rows = IndexedDocument.objects.filter(Q(embedded__lt=F("units")) | ~Q(embedder=embedder.name), units__gt=0)
+    found = rows.order_by("pk").values_list("scope__organisation_id", "scope__collection", "document_id")[:limit]
+    return [(Scope(organisation_id, collection), document_id) for organisation_id, collection, document_id in found]
+
+
+def _storable(text: str) -> str:
+    """Leave out what PostgreSQL or UTF-8 cannot hold; it would mean nothing to an embedder."""
+    return text.encode("utf-8", "ignore").decode().replace("\0", "")
+
+
+def _held() -> Directories:
+    global _directories
+    if _directories is None:
+        from patchbay.kernel.search.engine.directory import Directories
+
+        _directories = Directories()
+    return _directories
+
+
+def _find(scopes: Sequence[Scope]) -> list[IndexScope]:
+    wanted = Q(pk__in=())
+    for scope in scopes:
+        wanted |= Q(organisation_id=scope.organisation_id, collection=scope.collection)
+    return list(IndexScope.objects.filter(wanted).order_by("pk"))
+
+
+def _lock(scope: Scope, *, create: bool = False) -> IndexScope | None:
+    """Return the scope's row, locked: what changes in one scope changes one after the other."""
+    if create:
+        IndexScope.objects.get_or_create(organisation_id=scope.organisation_id, collection=scope.collection)
+    rows = IndexScope.objects.select_for_update()
+    return rows.filter(organisation_id=scope.organisation_id, collection=scope.collection).first()
+
+
+def _touch(row: IndexScope) -> None:
+    """Give the scope a version that no cache has seen."""
+    IndexScope.objects.filter(pk=row.pk).update(version=secrets.randbits(62))
+
+
+def _delete(row: IndexScope, documents: QuerySet[IndexedDocument]) -> None:
+    import numpy as np
+
+    from patchbay.kernel.search.engine import postings
+
+    for document in list(documents.defer("codes")):
+        postings.delete(row.pk, document.pk, np.frombuffer(document.terms, dtype=np.int64))
+        keys = (document.pk << UNIT_BITS, (document.pk << UNIT_BITS) + MAX_UNITS - 1)
+        UnitVector.objects.filter(key__range=keys).delete()
+        IndexedUnit.objects.filter(key__range=keys).delete()
+        IndexedDocument.objects.filter(pk=document.pk).delete()
+        _touch(row)
+
+
+def _keep(document: IndexedDocument, done: int, embedder: str, keys: range, vectors: Floats) -> int:
+    """Write one batch of vectors; return how many, 0 when the document changed or another worker was faster."""
+    from patchbay.kernel.search.engine.vectors import encode
+
+    with transaction.atomic():
+        row = IndexScope.objects.select_for_update().filter(pk=document.scope_id).first()
+        now = IndexedDocument.objects.select_for_update().filter(pk=document.pk).first()
+        if row is None or now is None or (now.embedded, now.embedder) != (document.embedded, document.embedder):
+            return 0
+        first = document.pk << UNIT_BITS
+        UnitVector.objects.filter(key__range=(first + done, first + MAX_UNITS - 1)).delete()  # of another embedder
+        UnitVector.objects.bulk_create(
+            [UnitVector(key=key, vector=vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)]
+        )
+        now.codes = (bytes(now.codes) if done else b"") + encode(vectors)
+        now.embedded, now.embedder = done + len(keys), embedder
+        now.save(update_fields=["codes", "embedded", "embedder"])
+        _touch(row)
+    return len(keys)
+
+
+def _embed_query(embedder: Embedder | None, query: str) -> Floats | None:
+    """Return the query's vector; None when the embedder fails, because keywords still answer."""
+    if embedder is None or not query.strip():
+        return None
+    try:
+        vector: Floats = embedder.embed([query[:MAX_QUERY_CHARACTERS]])[0]
+    except Exception:
+        logger.exception("search.embed_query_failed")
+        return None
+    return vector
+
+
+def _hits(rows: dict[int, IndexScope], ranked: Sequence[Ranked]) -> list[Hit]:
+    """Turn ranked keys into hits; what was removed since it was ranked is left out."""
+    unit_ids = dict(IndexedUnit.objects.filter(key__in=[r.key for r in ranked]).values_list("key", "unit_id"))
+    documents = (
+        IndexedDocument.objects.filter(scope__in=rows)
+        .defer("terms", "codes")
+        .in_bulk({r.key >> UNIT_BITS for r in ranked})
+    )
+    hits = []
+    for found in ranked:
+        document = documents.get(found.key >> UNIT_BITS)
+        if document and found.key in unit_ids:
+            row = rows[document.scope_id]
+            hits.append(
+                Hit(
+                    unit_id=unit_ids[found.key],
+                    document_id=document.document_id,
+                    scope=Scope(row.organisation_id, row.collection),
+                    score=found.score,
+                    bm25=found.bm25,
+                    bm25_rank=found.bm25_rank,
+                    cosine=found.cosine,
+                    vector_rank=found.vector_rank,
+                )
+            )
+    return hits
