@@ -1,6 +1,5 @@
 """One job's life: claimed, run, and then done, put back, or dead. Every end is conditional on the claim."""
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 from traceback import format_exception
 from uuid import UUID
@@ -10,12 +9,14 @@ from django.utils import timezone
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
-from patchbay.kernel.jobs import registry
+from patchbay.kernel.jobs import dispatch, registry
 from patchbay.kernel.jobs.contracts import Backoff, TaskSpec
 from patchbay.kernel.jobs.errors import GiveUpError, UnknownTaskError, WorkerLostError
 from patchbay.kernel.jobs.models import Claim, Job
 
 _MAX_TRACEBACK = 20_000
+# While a new version is rolled out an old worker may meet its tasks: there is time for the new one to take them.
+_UNKNOWN = TaskSpec("", dispatch.perform.func, 5, Backoff(first=timedelta(minutes=1)), timedelta(minutes=1))
 
 
 def claim_next(worker_id: str) -> Job | None:
@@ -36,20 +37,16 @@ def claim_next(worker_id: str) -> Job | None:
 
 
 def spec_of(job: Job) -> TaskSpec:
-    """Return the task of a job; a name that this version does not know fails like any other job."""
-    name = job.args_kwargs["args"][0]
-    with suppress(UnknownTaskError):
-        return registry.get_task(name)
-
-    def unknown(**_: object) -> None:
-        raise GiveUpError(f"No task is registered as {name!r}.")
-
-    return TaskSpec(name, unknown, 1, Backoff(), timedelta(seconds=1))
+    """Return the task of a job, or for a name that this version does not know what holds for such jobs."""
+    try:
+        return registry.get_task(job.args_kwargs["args"][0])
+    except UnknownTaskError:
+        return _UNKNOWN
 
 
 def call(job: Job) -> None:
-    """Run the job's function in this thread; whatever it raises, raises here."""
-    spec_of(job).function(**job.args_kwargs["args"][1])
+    """Run the job in this thread; whatever its task raises, raises here."""
+    dispatch.perform.call(*job.args_kwargs["args"])
 
 
 def finish(job: Job, worker_id: str, error: BaseException | None) -> bool:
