@@ -8,8 +8,6 @@ from django.http import HttpRequest, HttpResponseBase
 from patchbay.kernel.accounts import queries
 from patchbay.kernel.accounts.models import Membership
 
-SESSION_KEY = "organisation_id"
-
 
 class OrganisationMiddleware:
     """The current organisation is the one chosen in this session, else the user's first.
@@ -34,11 +32,8 @@ class OrganisationMiddleware:
 
 
 def current_membership(request: HttpRequest) -> Membership | None:
-    if not request.user.is_authenticated:
-        return None
-    chosen = request.session.get(SESSION_KEY)
-    found = queries.find_membership(request.user.pk, chosen) if chosen else None
-    return found or queries.list_memberships(request.user.pk).first()
+    user = request.user
+    return queries.find_current_membership(user.pk, request.session) if user.is_authenticated else None
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -1,10 +1,17 @@
 """Who belongs where."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import QuerySet
 
 from patchbay.kernel.accounts.models import Membership, Organisation, User
+from patchbay.kernel.accounts.registration import PLATFORM_SLUG
 from patchbay.lib.actor import Actor
 from patchbay.lib.errors import NotFoundError
+
+CURRENT_ORGANISATION = "organisation_id"
+"""Under which name a session keeps the organisation that was switched to."""
 
 
 def get_actor(user: User | str, organisation_id: str, address: str | None = None) -> Actor:
@@ -27,6 +34,13 @@ def list_memberships(user: User | str) -> QuerySet[Membership]:
     return rows.select_related("organisation", "user").order_by("id")
 
 
+def find_current_membership(user: User | str, session: Mapping[str, Any]) -> Membership | None:
+    """Return the membership that a signed-in user acts by: the organisation chosen in the session, else the first."""
+    chosen = session.get(CURRENT_ORGANISATION)
+    found = find_membership(user, chosen) if chosen else None
+    return found or list_memberships(user).first()
+
+
 def list_members(organisation_id: str) -> QuerySet[Membership]:
     """Return an organisation's members with their users, by name and address."""
     rows = Membership.objects.filter(organisation_id=organisation_id)
@@ -39,3 +53,8 @@ def get_organisation(organisation_id: str) -> Organisation:
     if organisation is None:
         raise NotFoundError("There is no such organisation.")
     return organisation
+
+
+def find_platform_organisation_id() -> str | None:
+    """Return the id of the platform's own organisation, whose plugs everyone has; None before it was made."""
+    return Organisation.objects.filter(slug=PLATFORM_SLUG).values_list("pk", flat=True).first()

@@ -8,8 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from patchbay.kernel.audit import services as audit
 from patchbay.lib.actor import Actor
 from patchbay.products.plugs.models import ChatMessage, ChatSession
+from patchbay.products.plugs.queries import sessions as queries
 
 TITLE_LENGTH = 80
 
@@ -70,3 +72,18 @@ def _begin(actor: Actor, exchange: Exchange) -> None:
         title=title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…",
         created_at=exchange.asked_at,
     )
+
+
+def delete_session(*, actor: Actor, session_id: str, plug_id: str | None = None) -> None:
+    """Delete a session with its messages; NotFoundError for another organisation's. Needs the role editor."""
+    session = queries.get_session(actor.organisation_id, session_id, plug_id=plug_id)
+    actor.require("editor")
+    with transaction.atomic():
+        audit.record(
+            actor=actor,
+            action="session.deleted",
+            target_type="session",
+            target_id=session.id,
+            target_name=session.title,
+        )
+        session.delete()
