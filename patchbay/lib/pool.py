@@ -28,6 +28,10 @@ class BlockingPool:
         """
         if self._free <= 0:
             raise UnavailableError("Patchbay is busy; nothing was charged.", retry_after=1)
+        return await self.finish(function, *args, **kwargs)
+
+    async def finish(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what ends something that was begun: it waits its turn, but is never refused."""
         self._free -= 1
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._threads, functools.partial(_run, function, *args, **kwargs))

@@ -2,7 +2,7 @@
 
 import itertools
 
-from patchbay.lib.errors import AppError, UnavailableError
+from patchbay.lib.errors import AppError, ConflictError, InvalidError, UnavailableError
 from patchbay.products.gateway.engine.metering import Charge
 
 
@@ -17,6 +17,7 @@ class FakeMeter:
         self.balance = balance_micro
         self.held: dict[int, int] = {}
         self.charges: list[Charge] = []
+        self.claims: dict[tuple[str, str], str] = {}
         self.healthy = True
         self._names = itertools.count(1)
 
@@ -40,3 +41,18 @@ class FakeMeter:
             self.release(charge.hold)
         self.balance -= charge.bill.cost_micro
         self.charges.append(charge)
+
+    def claim(self, organisation_id: str, idempotency_key: str, fingerprint: str) -> bytes | None:
+        name = (organisation_id, idempotency_key)
+        if name not in self.claims:
+            self.claims[name] = fingerprint
+            return None
+        if self.claims[name] != fingerprint:
+            raise InvalidError
+        for charge in self.charges:
+            if (charge.caller.organisation_id, charge.act.idempotency_key) == name:
+                return charge.response
+        raise ConflictError(retry_after=1)
+
+    def abandon(self, organisation_id: str, idempotency_key: str) -> None:
+        del self.claims[organisation_id, idempotency_key]

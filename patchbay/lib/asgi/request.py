@@ -102,12 +102,16 @@ class Request:
 
     async def decode(self, shape: type[T], limit: int = BODY_LIMIT) -> T:
         """Read a JSON body of the given msgspec shape; the error names the field that is wrong."""
+        self.require_json()
+        return decode_json(await self.body(limit), shape)
+
+    def require_json(self) -> None:
+        """Raise UnsupportedMediaError when the body is declared to be something else than JSON."""
         content_type = (self.header(b"content-type") or "application/json").partition(";")[0].strip().lower()
         if content_type != "application/json":
             raise UnsupportedMediaError(
                 f"The body is {content_type!r}, not JSON.", next_step="Send `Content-Type: application/json`."
             )
-        return decode_json(await self.body(limit), shape)
 
     async def wait_for_disconnect(self) -> None:
         """Return when the client has closed the connection; call only after the body was read."""

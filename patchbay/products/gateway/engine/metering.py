@@ -62,3 +62,14 @@ class Meter(Protocol):
     def release(self, hold: Any) -> None: ...
 
     async def settle(self, charge: Charge) -> None: ...
+
+    def claim(self, organisation_id: str, idempotency_key: str, fingerprint: str) -> bytes | None:
+        """Claim a key for one request: None when it is ours, else the stored response. Blocking, durable.
+
+        ConflictError while the first request is still at work, InvalidError when it had another fingerprint.
+        """
+        ...
+
+    def abandon(self, organisation_id: str, idempotency_key: str) -> None:
+        """Free a claim whose request was not settled. Blocking."""
+        ...

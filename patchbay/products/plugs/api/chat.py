@@ -1,0 +1,261 @@
+"""`POST /v1/chat`: a question to a plug, answered as JSON or as a stream, metered through the gateway's engine.
+
+Our own chat page asks on `POST /plugs/{slug}/chat` with its session cookie; the rest of the way is the same.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+
+from patchbay.lib.asgi.events import EventStream
+from patchbay.lib.asgi.request import Request, decode_json, json_bytes
+from patchbay.lib.asgi.responses import respond
+from patchbay.lib.asgi.routing import Route
+from patchbay.lib.errors import (
+    AppError,
+    ConflictError,
+    FieldError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    UnavailableError,
+    from_exception,
+    problem,
+)
+from patchbay.lib.ids import new_id
+from patchbay.lib.pool import BlockingPool
+from patchbay.products.gateway.engine.contracts import Act, Delta
+from patchbay.products.gateway.engine.metering import Meter
+from patchbay.products.gateway.engine.rates import RateLimiter, refusal
+from patchbay.products.plugs.api import visitors
+from patchbay.products.plugs.api.answers import to_answer, to_citation
+from patchbay.products.plugs.api.shapes import ChatAnswer, ChatBody, DeltaOut
+from patchbay.products.plugs.api.visitors import Visitor
+from patchbay.products.plugs.engine.contracts import Answering, Citation, Question, Turn
+from patchbay.products.plugs.engine.pipeline import Answer, open_answer
+from patchbay.products.plugs.queries.conversations import Conversation, get_conversation
+from patchbay.products.plugs.services import sessions
+
+BODY_LIMIT = 64 * 1024
+IDEMPOTENCY_KEY_LENGTH = 255
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Asking:
+    """One question on its way; `settled` once it is paid for."""
+
+    request: Request
+    visitor: Visitor
+    body: ChatBody
+    asked_at: datetime
+    idempotency_key: str | None = None
+    settled: bool = False
+
+
+class ChatDoor:
+    """What the chat routes need: the meter, the plugs' answering, a pool for what blocks, and the rates."""
+
+    def __init__(
+        self, *, meter: Callable[[], Meter], answering: Answering, pool: BlockingPool, limiter: RateLimiter
+    ) -> None:
+        self._meter = meter
+        self._answering = answering
+        self._pool = pool
+        self._limiter = limiter
+
+    async def ask(self, request: Request) -> None:
+        """Answer the bearer of an API key."""
+        await self._serve(request, await visitors.by_key(request, self._pool))
+
+    async def ask_from_page(self, request: Request) -> None:
+        """Answer a signed-in member on our own chat page; the plug is in the path."""
+        await self._serve(request, await visitors.by_session(request, self._pool))
+
+    async def _serve(self, request: Request, visitor: Visitor) -> None:
+        self._take_rate(request, visitor)
+        raw, body = await _read_body(request)
+        body.plugin_id = request.path_params.get("slug", body.plugin_id)
+        asking = Asking(request, visitor, body, datetime.now(UTC), _idempotency_key(request))
+        if asking.idempotency_key is None:
+            return await self._answer(asking)
+        fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
+        owner = visitor.caller.organisation_id
+        stored = await self._pool.run(self._meter().claim, owner, asking.idempotency_key, fingerprint)
+        if stored is not None:
+            return await _replay(asking, stored)
+        try:
+            await self._answer(asking)
+        finally:
+            if not asking.settled:
+                await self._pool.finish(self._meter().abandon, owner, asking.idempotency_key)
+
+    def _take_rate(self, request: Request, visitor: Visitor) -> None:
+        caller = visitor.caller
+        allowance, granted = self._limiter.take(caller.organisation_id, caller.requests_per_minute)
+        request.answer_headers.extend(allowance.headers())
+        if not granted:
+            raise refusal(allowance)
+
+    async def _answer(self, asking: Asking) -> None:
+        conversation = await self._pool.run(
+            get_conversation,
+            asking.visitor.caller.organisation_id,
+            plug=asking.body.plugin_id,
+            session_id=asking.body.session_id,
+            only_plug_id=asking.visitor.plug_id,
+        )
+        opened = open_answer(
+            question=_question(asking, conversation),
+            caller=asking.visitor.caller,
+            act=Act(
+                request_id=asking.request.request_id,
+                product="plugs",
+                operation="chat",
+                plug_id=conversation.plug.id,
+                idempotency_key=asking.idempotency_key,
+            ),
+            meter=self._meter(),
+            answering=self._answering,
+            pool=self._pool,
+        )
+        async with opened as answer:
+            if asking.body.stream:
+                await self._stream(asking, conversation, answer)
+            else:
+                async for _ in answer.pieces():
+                    pass
+                whole = await self._settle(asking, conversation, answer)
+                await respond(asking.request, 200, json_bytes(whole))
+
+    async def _stream(self, asking: Asking, conversation: Conversation, answer: Answer) -> None:
+        async with EventStream(asking.request) as stream:
+            try:
+                async for piece in answer.pieces():
+                    if not await _send_piece(stream, piece, conversation.plug.slug):
+                        answer.client_left()
+                await stream.send("done", await self._settle(asking, conversation, answer))
+            except Exception as error:
+                known = from_exception(error)
+                if known.status >= 500:
+                    log.exception("answer failed", request_id=asking.request.request_id, code=known.code)
+                await stream.send("error", problem(known, request_id=asking.request.request_id))
+
+    async def _settle(self, asking: Asking, conversation: Conversation, answer: Answer) -> ChatAnswer:
+        """Pay for the answer, then keep it in its session; after the commit it is owed to the client, come what may."""
+        whole = to_answer(answer, conversation, answer_id=new_id("msg"), created_at=datetime.now(UTC))
+        await answer.settle(response=json_bytes(whole) if asking.idempotency_key else None)
+        asking.settled = True
+        exchange = sessions.Exchange(
+            session_id=conversation.session_id,
+            is_new_session=conversation.is_new,
+            plug_id=conversation.plug.id,
+            question=asking.body.message,
+            asked_at=asking.asked_at,
+            answer_id=whole.id,
+            answer_text=whole.answer,
+            answer=msgspec.to_builtins(whole),
+        )
+        try:
+            await self._pool.finish(sessions.record_exchange, actor=asking.visitor.actor, exchange=exchange)
+        except Exception:
+            log.exception("session not stored", request_id=asking.request.request_id)
+        return whole
+
+
+async def _read_body(request: Request) -> tuple[bytes, ChatBody]:
+    request.require_json()
+    raw = await request.body(BODY_LIMIT)
+    body = decode_json(raw, ChatBody)
+    if not body.message.strip() or "\0" in body.message:
+        raise InvalidError("There is no question.", fields=(FieldError("message", "Write a question, as plain text."),))
+    return raw, body
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.header(b"idempotency-key")
+    if key is not None and not (0 < len(key) <= IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()):
+        fault = FieldError("Idempotency-Key", f"Use 1 to {IDEMPOTENCY_KEY_LENGTH} printable ASCII characters.")
+        raise InvalidError("The idempotency key cannot be used.", fields=(fault,))
+    return key
+
+
+def _question(asking: Asking, conversation: Conversation) -> Question:
+    return Question(
+        organisation_id=asking.visitor.caller.organisation_id,
+        plug_id=conversation.plug.id,
+        plug_organisation_id=conversation.plug.organisation_id,
+        persona=conversation.persona,
+        text=asking.body.message.strip(),
+        history=tuple(
+            Turn("user" if message.role == "user" else "assistant", message.content) for message in conversation.history
+        ),
+    )
+
+
+async def _send_piece(stream: EventStream, piece: Delta | Citation, slug: str) -> bool:
+    if isinstance(piece, Delta):
+        return await stream.send("delta", DeltaOut(piece.text))
+    return await stream.send("citation", to_citation(piece, slug))
+
+
+async def _replay(asking: Asking, stored: bytes) -> None:
+    """Send a stored answer again: the same bytes, or the same object as a stream."""
+    asking.request.answer_headers.append((b"idempotency-replayed", b"true"))
+    if not asking.body.stream:
+        await respond(asking.request, 200, stored)
+        return
+    whole = msgspec.json.decode(stored, type=ChatAnswer)
+    async with EventStream(asking.request) as stream:
+        await stream.send("delta", DeltaOut(whole.answer))
+        for citation in whole.citations:
+            await stream.send("citation", citation)
+        await stream.send("done", msgspec.Raw(stored))
+
+
+ERRORS: tuple[type[AppError], ...] = (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    UnavailableError,
+)
+
+
+def make_routes(door: ChatDoor) -> tuple[Route, ...]:
+    """Return the chat routes of a door."""
+    return (
+        Route(
+            "POST",
+            "/v1/chat",
+            door.ask,
+            operation_id="chat",
+            summary="Ask a plug a question",
+            permission="ask",
+            tag="chat",
+            request=ChatBody,
+            response=ChatAnswer,
+            streams=True,
+            errors=ERRORS,
+        ),
+        Route(
+            "POST",
+            "/plugs/{slug}/chat",
+            door.ask_from_page,
+            operation_id="chat_from_page",
+            summary="Ask a plug from its chat page",
+            permission="session",
+            tag="chat",
+            request=ChatBody,
+            response=ChatAnswer,
+            streams=True,
+            errors=ERRORS,
+            documented=False,
+        ),
+    )
