@@ -119,6 +119,7 @@ MIDDLEWARE = [
     "patchbay.kernel.accounts.middleware.OrganisationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "patchbay.web.errors.PageErrorMiddleware",
 ]
 
 ROOT_URLCONF = "patchbay.config.urls"

@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from patchbay.kernel.accounts import services
 from patchbay.kernel.accounts.middleware import client_address
@@ -16,6 +17,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         services.record_session(user=user, action="session.created", address=client_address(request))
         response: HttpResponse = super().post_login(request, user, **values)
         return response
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("settings")
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Note a wrong password in the log of those it was tried against; allauth limits how often it can happen."""

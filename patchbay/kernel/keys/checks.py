@@ -54,6 +54,13 @@ def require_may_manage(actor: Actor, *, environment: str) -> None:
         raise ForbiddenError("A test key manages test keys only.", next_step="Use a live key.")
 
 
+def made_by_owner(actor: Actor) -> bool:
+    """Tell whether a key that this actor makes is an owner's: a key hands on whose it is."""
+    if actor.kind == "key":
+        return ApiKey.objects.filter(pk=actor.key_id, made_by_owner=True).exists()
+    return actor.role == "owner"
+
+
 def require_not_to_outlive(actor: Actor, expires_at: datetime | None) -> None:
     """Refuse a key that makes one which lasts longer than itself."""
     if actor.kind != "key":

@@ -60,6 +60,7 @@ class Grant:
     expires_at: float | None
     requests_per_minute: int
     plan_code: str
+    made_by_owner: bool = False
 
     @property
     def is_test(self) -> bool:
@@ -68,6 +69,11 @@ class Grant:
     @property
     def expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= time.time()
+
+    @property
+    def may_read_audit(self) -> bool:
+        """What only owners may read is open to the keys they made for the whole organisation."""
+        return self.made_by_owner and self.permission == "full" and self.plug_id is None
 
     def actor(self, address: str | None = None) -> Actor:
         """Return who acts: a key of full permission as an editor, a read-only one as a viewer."""

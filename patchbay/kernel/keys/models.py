@@ -22,6 +22,7 @@ class ApiKey(models.Model):
     environment = models.CharField(max_length=4, choices=Environment.choices)
     prefix = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
+    made_by_owner = models.BooleanField(default=False, help_text="Made by an owner, or by a key of one")
     created_by = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)

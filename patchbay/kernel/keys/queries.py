@@ -8,11 +8,18 @@ from django.db.models import Q, QuerySet
 from patchbay.kernel.keys.contracts import Key
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.lib.errors import NotFoundError
+from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 
 
 def list_keys(organisation_id: str) -> list[Key]:
     """Return an organisation's keys, newest first, the revoked ones included."""
     return [shown(row) for row in ApiKey.objects.filter(organisation_id=organisation_id).order_by("-id")]
+
+
+def page_keys(organisation_id: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page[Key]:
+    """Return one page of an organisation's keys, newest first."""
+    page = page_of(ApiKey.objects.filter(organisation_id=organisation_id), limit=limit, cursor=cursor)
+    return Page([shown(row) for row in page.data], page.next_cursor)
 
 
 def get_key(organisation_id: str, key_id: str) -> Key:

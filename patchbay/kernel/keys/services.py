@@ -8,7 +8,7 @@ from patchbay.kernel.accounts import services as accounts
 from patchbay.kernel.audit import services as audit
 from patchbay.kernel.keys import scopes, token
 from patchbay.kernel.keys.cache import GrantCache, changed
-from patchbay.kernel.keys.checks import Wanted, require_may_manage, require_not_to_outlive
+from patchbay.kernel.keys.checks import Wanted, made_by_owner, require_may_manage, require_not_to_outlive
 from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission
 from patchbay.kernel.keys.last_use import LastUse
 from patchbay.kernel.keys.models import ApiKey
@@ -52,6 +52,7 @@ def create_key(
         environment=environment,
         prefix=secret[: token.PREFIX_LENGTH],
         digest=token.digest(secret),
+        made_by_owner=made_by_owner(actor),
         created_by=actor.name[:200],
         expires_at=expires_at,
     )
@@ -146,6 +147,7 @@ def _read(digest: str) -> Grant:
         expires_at=row.expires_at.timestamp() if row.expires_at else None,
         requests_per_minute=plan.requests_per_minute,
         plan_code=plan.code,
+        made_by_owner=row.made_by_owner,
     )
 
 

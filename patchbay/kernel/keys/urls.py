@@ -1,0 +1,10 @@
+from django.urls import path
+
+from patchbay.kernel.keys import views
+
+app_name = "keys"
+urlpatterns = [
+    path("api-keys", views.list_keys, name="list"),
+    path("api-keys/new", views.create_key, name="create"),
+    path("api-keys/<str:key_id>/revoke", views.revoke_key, name="revoke"),
+]

@@ -1,0 +1,74 @@
+"""The API keys page: the list, a new key shown once, revoking by confirmation."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from patchbay.kernel.keys import queries, scopes, services
+from patchbay.kernel.keys.contracts import Key
+from patchbay.kernel.keys.forms import KeyForm
+from patchbay.kernel.plans import queries as plans
+from patchbay.lib.errors import AppError
+from patchbay.lib.pages import PageRequest, add_faults, signed_in
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A key with the plug it is scoped to; `scope` is None for the whole organisation or a plug that is gone."""
+
+    key: Key
+    scope: scopes.PlugScope | None
+
+
+@require_GET
+@signed_in
+def list_keys(request: PageRequest) -> HttpResponse:
+    return _page(request, KeyForm(scopes=scopes.list_scopes(request.actor.organisation_id)))
+
+
+@require_POST
+@never_cache
+@signed_in
+def create_key(request: PageRequest) -> HttpResponse:
+    """Answer with the new key itself, not a redirect: the secret is in this one answer and kept nowhere."""
+    form = KeyForm(request.POST, scopes=scopes.list_scopes(request.actor.organisation_id))
+    if form.is_valid():
+        try:
+            created = services.create_key(actor=request.actor, **form.terms())
+        except AppError as error:
+            add_faults(form, error)
+            return _page(request, form, status=error.status)
+        return render(request, "keys/created.html", {"created": created})
+    return _page(request, form, status=422)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def revoke_key(request: PageRequest, key_id: str) -> HttpResponse:
+    """GET asks, POST does."""
+    request.actor.require("editor")
+    key = queries.get_key(request.actor.organisation_id, key_id)
+    if request.method == "GET":
+        return render(request, "keys/revoke.html", {"key": key})
+    services.revoke_key(actor=request.actor, key_id=key_id)
+    messages.success(request, f"{key.name} is revoked everywhere.")
+    return redirect("keys:list")
+
+
+def _page(request: PageRequest, form: KeyForm, *, status: int = 200) -> HttpResponse:
+    organisation_id = request.actor.organisation_id
+    named = {scope.id: scope for scope in scopes.list_scopes(organisation_id)}
+    keys = queries.list_keys(organisation_id)
+    context = {
+        "rows": [Row(key, named.get(key.plug_id) if key.plug_id else None) for key in keys],
+        "active": sum(key.state == "active" for key in keys),
+        "plan": (plan := plans.get_plan(organisation_id)),
+        "limit": plan.limits["api_keys"],
+        "form": form,
+        "may_manage": request.actor.role != "viewer",
+    }
+    return render(request, "keys/list.html", context, status=status)
