@@ -9,6 +9,8 @@ import email.policy
 import logging
 import os
 import re
+import secrets
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +22,6 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from patchbay.lib.errors import NotFoundError
-from patchbay.lib.ids import new_id
 
 KEPT = 500
 _NAME = re.compile(r"mail_[0-9a-f]{32}")
@@ -46,7 +47,7 @@ class OutboxBackend(BaseEmailBackend):
         folder = _folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for message in email_messages:
-            name = new_id("mail")
+            name = f"mail_{time.time_ns():016x}{secrets.token_hex(8)}"  # finer than a UUIDv7: names are the order
             _write(folder / f"{name}.eml", message.message().as_bytes())
             _log.info("mail to %s: %s\n%s", ", ".join(message.recipients()), message.subject, message.body)
         for path in sorted(folder.glob("mail_*.eml"), reverse=True)[KEPT:]:

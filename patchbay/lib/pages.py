@@ -28,7 +28,7 @@ def signed_in(
     """Let members in; ask others to sign in and bring them back here. A user without an organisation gets 403."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *arguments: P.args, **values: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *arguments: P.args, **values: P.kwargs) -> HttpResponseBase:
         if isinstance(request.user, AnonymousUser):
             return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
         if getattr(request, "actor", None) is None:

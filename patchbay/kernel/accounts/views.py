@@ -102,9 +102,7 @@ def end_session(request: PageRequest, session_id: int) -> HttpResponse:
     if session is None:
         raise NotFoundError("There is no such session.")
     session.end()
-    services.record_session(
-        user=cast(User, request.user), action="session.revoked", address=request.actor.address
-    )
+    services.record_session(user=cast(User, request.user), action="session.revoked", address=request.actor.address)
     messages.success(request, "The session is ended.")
     return redirect("settings")
 

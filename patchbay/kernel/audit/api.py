@@ -77,9 +77,7 @@ class EventFilters(Paging):
     until: datetime | None = Field(None, description="Events before this time")
 
 
-@router.get(
-    "/events", response=PageOut[AuditEventOut], summary="List audit events", operation_id="list_audit_events"
-)
+@router.get("/events", response=PageOut[AuditEventOut], summary="List audit events", operation_id="list_audit_events")
 def list_events(request: HttpRequest, filters: Query[EventFilters]) -> Any:
     """Newest first. For keys of full permission that an owner made for the whole organisation."""
     reader = cast(Reader, request.auth)  # type: ignore[attr-defined]

@@ -7,7 +7,9 @@ from patchbay.kernel.audit.contracts import KINDS
 
 class FilterForm(forms.Form):
     search = forms.CharField(required=False, max_length=200, label="Actor, object or address")
-    kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *((kind, kind.capitalize()) for kind in KINDS)])
+    kind = forms.ChoiceField(
+        required=False, choices=[("", "All kinds"), *((kind, kind.capitalize()) for kind in KINDS)]
+    )
     action = forms.CharField(required=False, max_length=80)
     actor = forms.CharField(required=False, max_length=200, label="Who")
     since = forms.DateTimeField(required=False)

@@ -76,5 +76,3 @@ def _grant(request: HttpRequest) -> Grant:
 
 def _actor(request: HttpRequest) -> Actor:
     return _grant(request).actor(request.META.get("REMOTE_ADDR"))
-
-
