@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import connection
 
+from patchbay.kernel.search.engine import sql
 from patchbay.kernel.search.engine.tokens import index_terms
 from patchbay.kernel.search.models import Posting
 
@@ -103,9 +104,8 @@ def score(directory: Directory, terms: Sequence[int]) -> NDArray[np.float64]:
     return scores.astype(np.float64, copy=False)
 
 
-def _read(scope_ids: Sequence[int], terms: Sequence[int]) -> list[tuple[int, int, bytes | memoryview]]:
+def _read(scope_ids: Sequence[int], terms: Sequence[int]) -> list[tuple[Any, ...]]:
     """Return (term, document number, records) of these scopes alone."""
     if not terms or not scope_ids:
         return []
-    query = Posting.objects.filter(scope_id__in=scope_ids, term__in=terms)
-    return list(query.values_list("term", "document_number", "units"))
+    return sql.read(Posting, "term, document_number, units", scope_id=scope_ids, term=terms)
