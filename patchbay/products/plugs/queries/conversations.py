@@ -44,7 +44,7 @@ def get_conversation(
         )
     return Conversation(
         plug=found,
-        persona=plugs.get_persona(found),
+        persona=plugs.get_published(found).persona,
         session_id=session.id if session else new_id("ses"),
         is_new=session is None,
         history=tuple(sessions.list_recent_messages(session)) if session else (),

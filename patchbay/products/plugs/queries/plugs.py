@@ -20,10 +20,9 @@ def list_plugs(organisation_id: str) -> QuerySet[Plug]:
     return Plug.objects.filter(organisation_id__in=[organisation_id, *_platform()])
 
 
-def get_persona(plug: Plug) -> str:
-    """Return what the plug's published version says of itself to the model; empty when it says nothing."""
-    row = PlugVersion.objects.filter(plug=plug, number=plug.published_number).values_list("persona", flat=True).first()
-    return row or ""
+def get_published(plug: Plug) -> PlugVersion:
+    """Return the plug's published version."""
+    return PlugVersion.objects.get(plug=plug, number=plug.published_number)
 
 
 def _platform() -> list[str]:
