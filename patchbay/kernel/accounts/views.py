@@ -16,7 +16,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from patchbay.kernel.accounts import queries, services
 from patchbay.kernel.accounts.forms import OrganisationForm, ProfileForm, RoleForm
-from patchbay.kernel.accounts.middleware import SESSION_KEY
 from patchbay.kernel.accounts.models import Membership, User
 from patchbay.lib.actor import Role
 from patchbay.lib.errors import AppError, InvalidError, NotFoundError
@@ -125,7 +124,7 @@ def switch_organisation(request: PageRequest) -> HttpResponse:
     wanted = queries.find_membership(str(request.user.pk), request.POST.get("organisation_id", ""))
     if wanted is None:
         raise NotFoundError("There is no such organisation.")
-    request.session[SESSION_KEY] = wanted.organisation_id
+    request.session[queries.CURRENT_ORGANISATION] = wanted.organisation_id
     return redirect("/dashboard")
 
 
