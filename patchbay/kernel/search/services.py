@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 MAX_QUERY_CHARACTERS = 4_000
 EMBED_BATCH = 128  # about three seconds of work lost at most when a worker dies
+EMBED_SECONDS = 120.0
 _follow_up: Callable[[Scope, str], None] | None = None
 _directories: Directories | None = None
 
@@ -111,18 +113,24 @@ def search(
     return _hits(rows, ranked)
 
 
-def embed_document(*, scope: Scope, document_id: str) -> int:
+def embed_document(*, scope: Scope, document_id: str, seconds: float = EMBED_SECONDS) -> int:
     """Give the document's units their vectors, batch by batch; return how many were made.
+
+    What is left after `seconds` is handed to the follow-up again, so that a long document lets others through.
 
     Safe to repeat and to run twice at once: each batch is kept only if the document is still the one it was read from
     and nobody else was faster. Runs outside a transaction, because it takes seconds.
     """
     embedder = get_embedder()
-    made = 0
+    made, end = 0, time.monotonic() + seconds
     while embedder is not None:
         document = IndexedDocument.objects.filter(scope__in=_find([scope]), document_id=document_id).first()
         done = document.embedded if document and document.embedder == embedder.name else 0
         if document is None or done >= document.units:
+            break
+        if made and time.monotonic() >= end:
+            if _follow_up:
+                _follow_up(scope, document_id)
             break
         first = document.pk << UNIT_BITS
         keys = range(first + done, first + min(done + EMBED_BATCH, document.units))

@@ -127,6 +127,20 @@ def test_embedding_goes_on_where_it_stopped(small: SmallEmbedder, monkeypatch: p
     assert search.list_unembedded() == []
 
 
+def test_a_long_document_lets_others_through(small: SmallEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "EMBED_BATCH", 2)
+    index(OURS, "doc", *"abcde")
+    again: list[str] = []
+    search.set_follow_up(lambda scope, doc: again.append(doc))
+    try:
+        assert search.embed_document(scope=OURS, document_id="doc", seconds=0) == 2
+        assert again == ["doc"]
+        assert search.embed_document(scope=OURS, document_id="doc") == 3
+        assert again == ["doc"]
+    finally:
+        search.set_follow_up(None)
+
+
 def test_another_embedder_starts_anew(small: SmallEmbedder) -> None:
     index(OURS, "doc", "quit", "fee")
     search.embed_document(scope=OURS, document_id="doc")

@@ -16,4 +16,4 @@ def read(model: type[models.Model], columns: str, **wanted: Iterable[int]) -> li
     with connection.cursor() as cursor:
         table = connection.ops.quote_name(model._meta.db_table)
         cursor.execute(f"SELECT {columns} FROM {table} WHERE {where}", values)  # noqa: S608 - names are our code's
-        return cursor.fetchall()
+        return list(cursor.fetchall())
