@@ -1,0 +1,120 @@
+"""What crosses the ledger's border, and the names of its accounts.
+
+An entry moves `amount_micro` from `debit_account` to `credit_account`; each organisation's accounts are its lots,
+leases and holds (named by their ids) and the four below, the platform's are `issued` and `platform_loss`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+ISSUED = "issued"  # where every credit comes from; its balance is minus the sum of all others
+SPENT = "spent"
+EXPIRED = "expired"
+OWED = "owed"  # negative while an organisation owes what a clawback could not take
+PLATFORM_LOSS = "platform_loss"  # cost above a hold that no balance covered
+
+GrantKind = Literal["allowance", "rollover", "purchase", "promo", "adjustment"]
+EntryKind = Literal["grant", "lease", "hold", "return", "spend", "expire", "clawback", "repay", "loss"]
+
+# Lower is drawn first: what an organisation would lose soonest goes before what it paid for.
+PRIORITIES: dict[GrantKind, int] = {"allowance": 10, "rollover": 20, "promo": 30, "purchase": 40, "adjustment": 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """`available` is everything unspent, leased to a process or not; `held` is what durable holds keep apart."""
+
+    available_micro: int
+    held_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class LotView:
+    """A grant and what is left of it outside leases and holds."""
+
+    id: str
+    kind: str
+    priority: int
+    amount_micro: int
+    balance_micro: int
+    expires_at: datetime | None
+    reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One line of the history an organisation sees: positive amounts came in, negative ones went out."""
+
+    id: str
+    kind: str
+    amount_micro: int
+    request_id: str
+    reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A durable hold: `balance_micro` is what it still keeps apart."""
+
+    id: str
+    organisation_id: str
+    amount_micro: int
+    balance_micro: int
+    state: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a settle took: `charged_micro` from the organisation, `loss_micro` (not covered) from the platform."""
+
+    charged_micro: int
+    loss_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A process asks for credits of one organisation: the holds that wait, oldest first.
+
+    `have_micro` is what its lease has free for them, `reserve_micro` what it would like beyond them.
+    """
+
+    organisation_id: str
+    needs: tuple[int, ...]
+    have_micro: int = 0
+    reserve_micro: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The answer to a Want: what was added to the lease, and how long it may be used.
+
+    `short` says that not every need was covered; `scarce` that the lease must keep nothing in reserve;
+    `others` are the leases of other processes that may still have credit to return.
+    """
+
+    organisation_id: str
+    lease_id: str
+    amount_micro: int
+    free_micro: int
+    short: bool
+    scarce: bool
+    usable_seconds: float | None
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettleItem:
+    """One spend for the batch: `amount_micro` leaves the lease for `spent` under the key `request_id`.
+
+    `excess_micro` is cost above the hold that the lease could not cover: lots pay it as far as they go.
+    """
+
+    organisation_id: str
+    lease_id: str
+    amount_micro: int
+    request_id: str
+    excess_micro: int = 0

@@ -1,0 +1,115 @@
+"""Processes that lease credits: a row each, a heartbeat, and the closing of those that are gone.
+
+Closing comes first and is conditional; only then do leases return to their lots. A process that merely slept finds
+its row closed when it next settles and is fenced: it spends nothing that was given back.
+"""
+
+import os
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import Q
+
+from patchbay.kernel.ledger.engine import moves
+from patchbay.kernel.ledger.errors import FencedError
+from patchbay.kernel.ledger.models import Lease, LedgerProcess
+from patchbay.lib.ids import new_id
+
+HEARTBEAT_SECONDS = 2.0
+TTL_SECONDS = 10.0
+
+
+def open_process() -> str:
+    """Write a row for this process and return its id, which is new each time."""
+    now = moves.database_now()
+    row = LedgerProcess(
+        id=new_id("proc"),
+        machine=_machine(),
+        pid=os.getpid(),
+        started=_started(os.getpid()) or "",
+        opened_at=now,
+        heartbeat_at=now,
+    )
+    row.save(force_insert=True)
+    return row.id
+
+
+def beat(process_id: str) -> None:
+    """Say that the process lives; FencedError when it was taken for dead."""
+    rows = LedgerProcess.objects.filter(id=process_id, closed_at=None)
+    if not rows.update(heartbeat_at=moves.database_now()):
+        raise FencedError()
+
+
+def check_open(process_id: str) -> None:
+    """Raise FencedError unless the process is open, and keep it so until the transaction ends.
+
+    On SQLite the transaction is the only writer; on PostgreSQL the row is locked against closing.
+    """
+    rows = LedgerProcess.objects.filter(id=process_id, closed_at=None)
+    if not rows.select_for_update(no_key=True).values_list("id").first():
+        raise FencedError()
+
+
+def is_open(process_id: str) -> bool:
+    """Whether the process is alive as far as the database knows; one whose heartbeat stopped is not."""
+    fresh = moves.database_now() - timedelta(seconds=TTL_SECONDS)
+    return LedgerProcess.objects.filter(id=process_id, closed_at=None, heartbeat_at__gte=fresh).exists()
+
+
+def close_process(process_id: str) -> None:
+    """Close the process and return its leases; nothing happens when that was done."""
+    LedgerProcess.objects.filter(id=process_id, closed_at=None).update(closed_at=moves.database_now())
+    _return_closed(process_id)
+
+
+def reap() -> int:
+    """Close processes whose heartbeat is too old or that are gone from this machine; return how many that were.
+
+    Also returns what a process that closed them left undone.
+    """
+    now = moves.database_now()
+    stale = Q(heartbeat_at__lt=now - timedelta(seconds=TTL_SECONDS))
+    closed = LedgerProcess.objects.filter(stale, closed_at=None).update(closed_at=now)
+    here = LedgerProcess.objects.filter(closed_at=None, machine=_machine()).exclude(pid=os.getpid())
+    for process_id, pid, started in here.values_list("id", "pid", "started"):
+        if started and _started(pid) != started:
+            closed += LedgerProcess.objects.filter(id=process_id, closed_at=None).update(closed_at=now)
+    _return_closed()
+    return closed
+
+
+def _return_closed(process_id: str | None = None) -> None:
+    rows = Lease.objects.filter(balance_micro__gt=0, process__closed_at__isnull=False)
+    if process_id:
+        rows = rows.filter(process_id=process_id)
+    for organisation_id, lease_id in list(rows.values_list("organisation_id", "id")):
+        with transaction.atomic():
+            now: datetime = moves.database_now()
+            moves.lock(organisation_id)
+            left = Lease.objects.select_for_update().values_list("balance_micro", flat=True).get(id=lease_id)
+            if left:
+                Lease.objects.filter(id=lease_id).update(balance_micro=0)
+                moves.give_back(organisation_id, lease_id, left, now)
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Name this machine since its last boot, and the process namespace in it; empty where neither can be told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process of this machine started, in clock ticks since boot; None when it is gone."""
+    try:
+        # The command's name stands in brackets and may hold spaces; state is the field after it, start the 20th.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,365 @@
+"""Leases in memory: the holds of one process, made and ended without a database.
+
+`LeaseBook` is what callers see: a hold takes from the lease's free credit, in memory. A miss makes the caller wait;
+the process's ledger thread (`usage.writer`) collects the misses of all organisations, and `LeaseKeeper` answers
+them: leases more, recalls what others lease, and only when every other holder has answered does it refuse. The same
+thread commits settles and returns credit, so that nothing races on a lease's stored balance. Between commits
+
+    stored balance of the lease = free + held
+
+holds for each lease; after a failure of unknown outcome `LeaseBook.resync` restores it from the database.
+
+A lease that took from a lot is not used after the lot expired; holds made in time are honoured, and so is what is
+left over from them while it stays in this process.
+"""
+
+import asyncio
+import concurrent.futures
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from patchbay.kernel.ledger.contracts import SettleItem, Taken, Want
+from patchbay.kernel.ledger.engine.recalls import Recall
+from patchbay.kernel.ledger.errors import insufficient
+from patchbay.lib.errors import AppError, UnavailableError
+
+# A reserve covers this many holds like the largest that waits, or these seconds of recent use.
+RESERVE_HOLDS = 64
+RESERVE_SECONDS = 5
+IDLE_SECONDS = 30.0
+
+
+class LeasedHold:
+    """Credits set aside in memory for one call; exactly one settle or release ends it."""
+
+    __slots__ = ("amount_micro", "lease", "open", "organisation_id")
+
+    def __init__(self, organisation_id: str, amount_micro: int, lease: "MemoryLease") -> None:
+        self.organisation_id = organisation_id
+        self.amount_micro = amount_micro
+        self.lease = lease
+        self.open = True
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """A hold that found too little free: `deliver` is called once with the hold or the refusal.
+
+    `asked` says that a recall was raised for it, `final` that it was answered: the next decision stands.
+    """
+
+    amount_micro: int
+    deliver: Callable[[LeasedHold | AppError], None]
+    since: float
+    asked: bool = False
+    final: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class MemoryLease:
+    """One organisation's lease as this process knows it."""
+
+    organisation_id: str
+    process_id: str
+    lease_id: str = ""
+    free: int = 0
+    held: int = 0
+    scarce: bool = False
+    usable_until: float | None = None
+    used: int = 0
+    taken_at: float = field(default_factory=time.monotonic)
+    waiters: deque[Waiter] = field(default_factory=deque)
+    recall: Recall | None = None
+
+    def want(self, waiters: list[Waiter]) -> Want:
+        """Return what to ask the ledger for, from those that wait and recent use."""
+        needs = tuple(waiter.amount_micro for waiter in waiters)
+        elapsed = max(1.0, time.monotonic() - self.taken_at)
+        reserve = max(RESERVE_HOLDS * max(needs), int(RESERVE_SECONDS * self.used / elapsed))
+        return Want(self.organisation_id, needs, self.free, reserve)
+
+    def is_expired(self) -> bool:
+        return self.usable_until is not None and time.monotonic() >= self.usable_until
+
+
+class LeaseBook:
+    """The leases of this process. Thread-safe; `wake` nudges the ledger thread when someone waits."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._lock = Lock()
+        self._leases: dict[str, MemoryLease] = {}
+        self._refusal: str | None = "Patchbay is starting; nothing was charged."
+        self.process_id = ""
+
+    # -- callers ------------------------------------------------------------------------------------------------
+
+    async def hold(self, organisation_id: str, amount_micro: int) -> LeasedHold:
+        """Set credits aside; InsufficientCreditsError (402) when nothing covers them, UnavailableError (503)."""
+        found = self._try(organisation_id, amount_micro)
+        if found is not None:
+            return found
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[LeasedHold] = loop.create_future()
+
+        def resolve(outcome: LeasedHold | AppError) -> None:
+            if isinstance(outcome, LeasedHold):
+                if future.cancelled():
+                    self.release(outcome)
+                else:
+                    future.set_result(outcome)
+            elif not future.cancelled():
+                future.set_exception(outcome)
+
+        def deliver(outcome: LeasedHold | AppError) -> None:
+            try:
+                loop.call_soon_threadsafe(resolve, outcome)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                if isinstance(outcome, LeasedHold):
+                    self._free_later(outcome)
+
+        self._enqueue(organisation_id, Waiter(amount_micro, deliver, time.monotonic()))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.release(future.result())
+            raise
+
+    def hold_blocking(self, organisation_id: str, amount_micro: int) -> LeasedHold:
+        """The same for a thread that may block."""
+        found = self._try(organisation_id, amount_micro)
+        if found is not None:
+            return found
+        future: concurrent.futures.Future[LeasedHold] = concurrent.futures.Future()
+
+        def deliver(outcome: LeasedHold | AppError) -> None:
+            if isinstance(outcome, LeasedHold):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+
+        self._enqueue(organisation_id, Waiter(amount_micro, deliver, time.monotonic()))
+        return future.result()
+
+    def release(self, hold: LeasedHold) -> None:
+        """Free a hold that will not be settled; nothing happens the second time."""
+        with self._lock:
+            if hold.open:
+                hold.open = False
+                self._end(hold.lease, hold.amount_micro, 0)
+
+    def check(self) -> None:
+        """Raise UnavailableError while holds are refused because nothing could be settled."""
+        if self._refusal is not None:
+            raise UnavailableError(self._refusal, retry_after=2)
+
+    def _try(self, organisation_id: str, amount_micro: int) -> LeasedHold | None:
+        if amount_micro < 0:
+            raise ValueError("A hold cannot be negative.")
+        with self._lock:
+            if self._refusal is not None:
+                raise UnavailableError(self._refusal, retry_after=2)
+            lease = self._leases.get(organisation_id)
+            if lease is None or lease.free < amount_micro or lease.waiters:
+                return None
+            if lease.usable_until is not None and lease.is_expired():
+                return None
+            return self._give(lease, amount_micro)
+
+    def _enqueue(self, organisation_id: str, waiter: Waiter) -> None:
+        with self._lock:
+            if self._refusal is not None:
+                raise UnavailableError(self._refusal, retry_after=2)
+            lease = self._leases.get(organisation_id)
+            if lease is None:
+                lease = self._leases[organisation_id] = MemoryLease(organisation_id, self.process_id)
+            lease.waiters.append(waiter)
+        self._wake()
+
+    def _free_later(self, hold: LeasedHold) -> None:
+        """Release from inside the book's lock, where `deliver` is called."""
+        hold.open = False
+        hold.lease.held -= hold.amount_micro
+        hold.lease.free += hold.amount_micro
+
+    @staticmethod
+    def _give(lease: MemoryLease, amount_micro: int) -> LeasedHold:
+        lease.free -= amount_micro
+        lease.held += amount_micro
+        lease.used += amount_micro
+        return LeasedHold(lease.organisation_id, amount_micro, lease)
+
+    def _end(self, lease: MemoryLease, amount_micro: int, spent_micro: int) -> None:
+        lease.held -= amount_micro
+        lease.free += amount_micro - spent_micro
+        if lease.waiters and lease.free:
+            self._serve(lease)
+
+    def _serve(self, lease: MemoryLease) -> None:
+        """Give to those who wait, oldest first; a smaller one may fit where an older one does not."""
+        if lease.is_expired():
+            return
+        waiting = list(lease.waiters)
+        lease.waiters.clear()
+        for waiter in waiting:
+            if waiter.amount_micro <= lease.free:
+                waiter.deliver(self._give(lease, waiter.amount_micro))
+            else:
+                lease.waiters.append(waiter)
+
+    # -- the ledger thread: settles -----------------------------------------------------------------------------
+
+    def begin_settle(self, hold: LeasedHold, cost_micro: int, request_id: str) -> SettleItem:
+        """End the hold for its cost; what is above it comes from the lease's free credit as far as that goes.
+
+        ValueError when the hold has ended already. `finish_settle` must follow, with the item, whatever happened.
+        """
+        with self._lock:
+            if not hold.open:
+                raise ValueError("This hold was settled or released already.")
+            hold.open = False
+            lease = hold.lease
+            if cost_micro > hold.amount_micro and lease.free > 0:
+                extra = min(cost_micro - hold.amount_micro, lease.free)
+                lease.free -= extra
+                lease.held += extra
+                hold.amount_micro += extra
+        inside = min(cost_micro, hold.amount_micro)
+        return SettleItem(hold.organisation_id, lease.lease_id, inside, request_id, cost_micro - inside)
+
+    def finish_settles(self, ended: list[tuple[LeasedHold, int]]) -> None:
+        """Close holds after the commit, each with what was spent of it (0 when its settle failed)."""
+        with self._lock:
+            for hold, spent_micro in ended:
+                self._end(hold.lease, hold.amount_micro, spent_micro)
+
+    # -- the ledger thread: state -------------------------------------------------------------------------------
+
+    def open(self, process_id: str) -> None:
+        """Start under a new process row: leases of an earlier one are dropped, those who wait go on waiting."""
+        with self._lock:
+            old, self._leases = self._leases, {}
+            self.process_id = process_id
+            self._refusal = None
+            for organisation_id, lease in old.items():
+                if lease.waiters:
+                    fresh = MemoryLease(organisation_id, process_id)
+                    for waiter in lease.waiters:
+                        waiter.asked = waiter.final = False
+                    fresh.waiters, lease.waiters = lease.waiters, deque()
+                    self._leases[organisation_id] = fresh
+
+    def refuse(self, reason: str | None) -> None:
+        """Refuse new holds with this reason, and those who wait; None takes holds again."""
+        with self._lock:
+            self._refusal = reason
+            if reason is None:
+                return
+            for lease in self._leases.values():
+                while lease.waiters:
+                    lease.waiters.popleft().deliver(UnavailableError(reason, retry_after=2))
+                lease.recall = None
+
+    def resync(self, balances: dict[str, tuple[str, int]]) -> None:
+        """Set each lease's free credit from the stored (lease, balance) by organisation.
+
+        Called when no settle is between memory and database. A lease that memory does not know (its commit was not
+        seen) is entered, so that it is used or returned.
+        """
+        with self._lock:
+            for organisation_id, (lease_id, balance) in balances.items():
+                lease = self._leases.get(organisation_id)
+                if lease is None:
+                    lease = self._leases[organisation_id] = MemoryLease(organisation_id, self.process_id)
+                lease.lease_id = lease_id
+                lease.free = max(0, balance - lease.held)
+
+    def waiting(self) -> list[tuple[MemoryLease, list[Waiter]]]:
+        """Return leases someone waits for, with who waits now."""
+        with self._lock:
+            return [(lease, list(lease.waiters)) for lease in self._leases.values() if lease.waiters]
+
+    def want(self, lease: MemoryLease, waiters: list[Waiter]) -> Want:
+        with self._lock:
+            return lease.want(waiters)
+
+    def every(self) -> list[MemoryLease]:
+        with self._lock:
+            return list(self._leases.values())
+
+    def has_leases(self) -> bool:
+        return bool(self._leases)
+
+    def add(self, lease: MemoryLease, taken: Taken) -> None:
+        """Enter what was leased and serve those who wait."""
+        with self._lock:
+            lease.lease_id = taken.lease_id
+            lease.free += taken.amount_micro
+            lease.scarce = taken.scarce
+            lease.used, lease.taken_at = 0, time.monotonic()
+            if taken.usable_seconds is not None:
+                until = time.monotonic() + taken.usable_seconds
+                lease.usable_until = until if lease.usable_until is None else min(until, lease.usable_until)
+            self._serve(lease)
+
+    def decide(self, lease: MemoryLease, refused: list[Waiter], free_micro: int) -> None:
+        """Refuse those of `refused` that still wait."""
+        with self._lock:
+            for waiter in refused:
+                if waiter in lease.waiters:
+                    lease.waiters.remove(waiter)
+                    waiter.deliver(insufficient(waiter.amount_micro, free_micro + lease.free))
+
+    def give_up(self, lease: MemoryLease, late: list[Waiter]) -> None:
+        """Answer 503 to those for whom another process did not return its credit in time."""
+        with self._lock:
+            for waiter in late:
+                if waiter in lease.waiters:
+                    lease.waiters.remove(waiter)
+                    waiter.deliver(UnavailableError("Another server does not return its credits; nothing was charged."))
+
+    def collect_returns(self, acks: dict[str, int]) -> list[MemoryLease]:
+        """Return leases with credit to give back: recalled, scarce or expired, or not used for a while."""
+        now = time.monotonic()
+        with self._lock:
+            return [
+                lease
+                for lease in self._leases.values()
+                if lease.lease_id in acks
+                or (
+                    lease.free
+                    and not lease.waiters
+                    and (lease.scarce or lease.is_expired() or now - lease.taken_at > self._idle_after(lease))
+                )
+                or (lease.free and lease.is_expired())
+            ]
+
+    @staticmethod
+    def _idle_after(lease: MemoryLease) -> float:
+        # A lease in use is renewed long before it has lasted this many times its own reserve.
+        return IDLE_SECONDS if not lease.used else 20 * IDLE_SECONDS
+
+    def withdraw(self, leases: list[MemoryLease]) -> list[tuple[str, str, int]]:
+        """Take all free credit out of these leases, to be returned in the database."""
+        with self._lock:
+            returns = []
+            for lease in leases:
+                if lease.lease_id:
+                    returns.append((lease.organisation_id, lease.lease_id, lease.free))
+                lease.free = 0
+                lease.usable_until = None
+            return returns
+
+    def drop_empty(self) -> None:
+        """Forget leases that hold nothing, so that a process that served many organisations stays small."""
+        with self._lock:
+            for organisation_id in [
+                key
+                for key, lease in self._leases.items()
+                if not lease.free and not lease.held and not lease.waiters and not lease.recall
+            ]:
+                del self._leases[organisation_id]

@@ -1,0 +1,99 @@
+"""The ledger thread's turn on leases: answer misses, raise and answer recalls, return what nobody uses."""
+
+import time
+
+from patchbay.kernel.ledger.contracts import Taken
+from patchbay.kernel.ledger.engine import leasing, processes, recalls
+from patchbay.kernel.ledger.leases.book import LeaseBook, MemoryLease, Waiter
+
+POLL_SECONDS = 0.04
+RETRY_SECONDS = 0.25
+RECALL_POLL_SECONDS = 0.01
+IDLE_POLL_SECONDS = 0.5
+REAP_SECONDS = 0.5
+ORGANISATIONS_PER_TRANSACTION = 100
+
+
+class LeaseKeeper:
+    """Runs in the ledger thread only; whatever it raises from the database leaves the book to be resynced."""
+
+    def __init__(self, book: LeaseBook) -> None:
+        self._book = book
+        self._recalling: list[MemoryLease] = []
+        self._returns_at = 0.0
+        self._reaped_at = 0.0
+
+    def next_turn_seconds(self) -> float:
+        """Return how long the thread may sleep when nothing wakes it."""
+        if self._recalling:
+            return RECALL_POLL_SECONDS
+        return POLL_SECONDS if self._book.has_leases() else IDLE_POLL_SECONDS
+
+    def turn(self) -> None:
+        """Do what is due; returns quickly when nothing is."""
+        self._check_recalls()
+        if waiting := [(lease, waiters) for lease, waiters in self._book.waiting() if _is_due(lease)]:
+            for start in range(0, len(waiting), ORGANISATIONS_PER_TRANSACTION):
+                self._answer(waiting[start : start + ORGANISATIONS_PER_TRANSACTION])
+        if self._book.has_leases() and time.monotonic() >= self._returns_at:
+            self._returns_at = time.monotonic() + POLL_SECONDS
+            self._return()
+
+    def return_all(self) -> None:
+        """Give everything free back, when the process stops."""
+        self._book.refuse("Patchbay is stopping; nothing was charged.")
+        leases = self._book.every()
+        leasing.give_back(self._book.process_id, self._book.withdraw(leases), {})
+
+    def _answer(self, waiting: list[tuple[MemoryLease, list[Waiter]]]) -> None:
+        expired = [lease for lease, _ in waiting if lease.is_expired()]
+        if expired:
+            leasing.give_back(self._book.process_id, self._book.withdraw(expired), {})
+        wants = [self._book.want(lease, waiters) for lease, waiters in waiting]
+        taken = {answer.organisation_id: answer for answer in leasing.take(self._book.process_id, wants)}
+        for lease, waiters in waiting:
+            answer = taken[lease.organisation_id]
+            self._book.add(lease, answer)
+            if answer.short:
+                self._decide(lease, waiters, answer)
+
+    def _decide(self, lease: MemoryLease, waiters: list[Waiter], answer: Taken) -> None:
+        """Refuse whom the true balance does not cover; for the others ask the other holders first."""
+        refused = waiters if not answer.others else [waiter for waiter in waiters if waiter.final]
+        self._book.decide(lease, refused, answer.free_micro)
+        if answer.others and lease.recall is None and lease.waiters:
+            for waiter in waiters:
+                waiter.asked = True
+            lease.recall = recalls.raise_recall(answer.others)
+            self._recalling.append(lease)
+
+    def _check_recalls(self) -> None:
+        now = time.monotonic()
+        if self._recalling and now - self._reaped_at > REAP_SECONDS:
+            self._reaped_at = now
+            processes.reap()
+        for lease in list(self._recalling):
+            if lease.recall is None or not lease.waiters or lease.recall.check():
+                for waiter in list(lease.waiters):
+                    waiter.final = waiter.final or waiter.asked
+                lease.recall = None
+                self._recalling.remove(lease)
+            else:
+                late = [w for w in list(lease.waiters) if now - w.since > recalls.PATIENCE_SECONDS]
+                self._book.give_up(lease, late)
+
+    def _return(self) -> None:
+        acks = leasing.recalled(self._book.process_id)
+        leases = self._book.collect_returns(acks)
+        if leases or acks:
+            returns = self._book.withdraw(leases)
+            known = {lease_id for _, lease_id, _ in returns}
+            # A lease that memory no longer knows is acknowledged too: nothing of it is free.
+            returns += [("", lease_id, 0) for lease_id in acks if lease_id not in known]
+            leasing.give_back(self._book.process_id, returns, acks)
+        self._book.drop_empty()
+
+
+def _is_due(lease: MemoryLease) -> bool:
+    """While a recall is out, try only now and then: what comes back is decided on when all have answered."""
+    return lease.recall is None or time.monotonic() - lease.taken_at > RETRY_SECONDS

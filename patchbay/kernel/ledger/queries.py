@@ -1,0 +1,189 @@
+"""Reading the ledger: balances, lots, history, and the proof that balances equal their entries."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet, Sum
+from django.utils import timezone
+
+from patchbay.kernel.ledger.contracts import (
+    EXPIRED,
+    ISSUED,
+    OWED,
+    PLATFORM_LOSS,
+    SPENT,
+    Balance,
+    EntryView,
+    HoldView,
+    LotView,
+)
+from patchbay.kernel.ledger.models import CreditAccount, Draw, Entry, Hold, Lease, Lot
+from patchbay.lib.errors import NotFoundError
+from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
+
+# Movements between an organisation's own pockets are not history to it.
+VISIBLE = ("grant", "spend", "expire", "clawback", "repay")
+
+
+def get_balance(organisation_id: str) -> Balance:
+    """Return the balance; an organisation that never had credits has zero."""
+    lots = Lot.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=timezone.now()), organisation_id=organisation_id, balance_micro__gt=0
+    )
+    leases = Lease.objects.filter(organisation_id=organisation_id, balance_micro__gt=0)
+    holds = Hold.objects.filter(organisation_id=organisation_id, state="open")
+    return Balance(_sum(lots) + _sum(leases), _sum(holds))
+
+
+def list_lots(organisation_id: str) -> list[LotView]:
+    """Return the grants that still have something outside leases and holds, in the order they are drawn."""
+    rows = Lot.objects.filter(organisation_id=organisation_id, balance_micro__gt=0)
+    ordered = rows.order_by("priority", F("expires_at").asc(nulls_last=True), "id")
+    return [
+        LotView(
+            row.id,
+            row.kind,
+            row.priority,
+            row.amount_micro,
+            row.balance_micro,
+            row.expires_at,
+            row.reason,
+            row.created_at,
+        )
+        for row in ordered
+    ]
+
+
+def list_entries(
+    organisation_id: str,
+    *,
+    kind: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Page[EntryView]:
+    """Return the history, newest first: grants, spends, expiries, clawbacks; `since` ≤ time < `until`."""
+    rows = filter_entries(organisation_id, kind=kind, since=since, until=until)
+    # The cursor travels as fixed-width digits, so that a foreign one cannot reach the database as another type.
+    page = page_of(rows, limit=limit, cursor=cursor, key="id")
+    return Page([_entry_view(row) for row in page.data], page.next_cursor)
+
+
+def iterate_entries(
+    organisation_id: str, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> Iterable[EntryView]:
+    """Return the whole history, newest first, in constant memory: for exports."""
+    rows = filter_entries(organisation_id, kind=kind, since=since, until=until).order_by("-id")
+    return (_entry_view(row) for row in rows.iterator(chunk_size=2000))
+
+
+def filter_entries(
+    organisation_id: str, *, kind: str | None, since: datetime | None, until: datetime | None
+) -> QuerySet[Entry]:
+    rows = Entry.objects.filter(organisation_id=organisation_id, kind__in=[kind] if kind else VISIBLE)
+    if since:
+        rows = rows.filter(created_at__gte=since)
+    if until:
+        rows = rows.filter(created_at__lt=until)
+    return rows
+
+
+def get_hold(organisation_id: str, hold_id: str) -> HoldView:
+    """Return a durable hold; NotFoundError for another organisation's."""
+    row = Hold.objects.filter(organisation_id=organisation_id, id=hold_id).first()
+    if row is None:
+        raise NotFoundError("There is no such hold.")
+    return hold_view(row)
+
+
+def hold_view(row: Hold) -> HoldView:
+    return HoldView(row.id, row.organisation_id, row.amount_micro, row.balance_micro, row.state, row.expires_at)
+
+
+def spent_by_request(organisation_id: str) -> dict[str, int]:
+    """Return what each request was charged, in micro-credits."""
+    rows = Entry.objects.filter(organisation_id=organisation_id, credit_account=SPENT)
+    return dict(rows.values_list("request_id").annotate(total=Sum("amount_micro")))
+
+
+def total_granted(organisation_id: str) -> int:
+    """Return the sum of all grants, spent or not."""
+    return (
+        Entry.objects.filter(organisation_id=organisation_id, kind="grant").aggregate(t=Sum("amount_micro"))["t"] or 0
+    )
+
+
+def total_leased(organisation_id: str) -> int:
+    """Return what processes have in their leases."""
+    return _sum(Lease.objects.filter(organisation_id=organisation_id))
+
+
+def verify(organisation_id: str | None = None) -> list[str]:
+    """Recompute every stored balance from the entries; return each fault, so that an empty list means sound."""
+    scope = {"organisation_id": organisation_id} if organisation_id else {}
+    sums, drawn = _account_sums(scope)
+    faults = [*_unknown_accounts(sums, scope), *_draw_faults(drawn, scope)]
+    for model in (Lot, Lease, Hold):
+        rows = model.objects.filter(**scope).values_list("organisation_id", "id", "balance_micro")
+        for organisation, account, stored in rows:
+            if (found := sums.get((organisation, account), 0)) != stored:
+                faults.append(f"{account}: stores {stored}, its entries make {found}")
+    for organisation, owed in CreditAccount.objects.filter(**scope).values_list("organisation_id", "owed_micro"):
+        if (found := -sums.get((organisation, OWED), 0)) != owed:
+            faults.append(f"{organisation} owes {owed}, its entries make {found}")
+    if sum(sums.values()):
+        faults.append(f"all accounts together make {sum(sums.values())}, not 0")
+    return faults
+
+
+_Sums = dict[tuple[str, str], int]
+
+
+def _account_sums(scope: dict[str, str]) -> tuple[_Sums, dict[str, int]]:
+    """Return the balance of each (organisation, account), and what each holder has drawn and not returned."""
+    sums: _Sums = defaultdict(int)
+    drawn: dict[str, int] = defaultdict(int)
+    rows = Entry.objects.filter(**scope).values_list("organisation_id", "kind", "debit_account", "credit_account")
+    for organisation, kind, debit, credit, amount in rows.annotate(total=Sum("amount_micro")):
+        sums[organisation, debit] -= amount
+        sums[organisation, credit] += amount
+        if kind in ("lease", "hold"):
+            drawn[credit] += amount
+        elif kind in ("return", "expire") and not debit.startswith("lot_"):
+            drawn[debit] -= amount
+    return sums, drawn
+
+
+def _unknown_accounts(sums: _Sums, scope: dict[str, str]) -> list[str]:
+    known = {ISSUED, SPENT, EXPIRED, OWED, PLATFORM_LOSS}
+    for model in (Lot, Lease, Hold):
+        known.update(model.objects.filter(**scope).values_list("id", flat=True))
+    return [f"{organisation}: unknown account {account}" for organisation, account in sums if account not in known]
+
+
+def _draw_faults(drawn: dict[str, int], scope: dict[str, str]) -> list[str]:
+    draws = Draw.objects.filter(**{f"lot__{name}": value for name, value in scope.items()})
+    stored = dict(draws.values_list("holder_id").annotate(total=Sum("amount_micro")))
+    return [
+        f"{holder}: draws store {stored.get(holder, 0)}, its entries make {amount}"
+        for holder, amount in drawn.items()
+        if stored.get(holder, 0) != amount
+    ]
+
+
+def _sum(rows: QuerySet[Lot] | QuerySet[Lease] | QuerySet[Hold]) -> int:
+    return rows.aggregate(total=Sum("balance_micro"))["total"] or 0
+
+
+def _entry_view(row: Entry) -> EntryView:
+    incoming = row.kind == "grant"
+    return EntryView(
+        f"entry_{row.id}",
+        row.kind,
+        row.amount_micro if incoming else -row.amount_micro,
+        row.request_id,
+        row.reason,
+        row.created_at,
+    )

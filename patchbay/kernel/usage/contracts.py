@@ -1,0 +1,98 @@
+"""What crosses usage's border: the record of one metered act, its settlement, and claims on idempotency keys."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from patchbay.kernel.ledger.contracts import Charge as Charge  # a settlement's outcome
+from patchbay.kernel.ledger.leases import LeasedHold
+from patchbay.kernel.plans.contracts import CostLine
+
+Environment = Literal["live", "test"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One metered act. Tokens are counts, `latency_ms` is wall time; `lines` are the cost by the price list.
+
+    A Struct, because one is made for every request; the order of its fields is the order of the table's columns.
+    """
+
+    request_id: str
+    organisation_id: str
+    key_id: str = ""
+    user_id: str = ""
+    product: str = ""
+    operation: str = ""
+    plug_id: str = ""
+    model: str = ""
+    provider: str = ""
+    environment: Environment = "live"
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+    latency_ms: int = 0
+    outcome: str = ""
+    tries: int = 1
+    lines: tuple[CostLine, ...] = ()
+    created_at: datetime = msgspec.field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A finished act on its way into the books: its hold, what it cost, its record.
+
+    Without a hold the cost comes from the lots as far as they go. `claim_id` and `response` complete a claim in the
+    same transaction. A record of a test key costs nothing and has no hold.
+    """
+
+    hold: LeasedHold | None
+    cost_micro: int
+    record: UsageRecord
+    claim_id: str = ""
+    response: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An Idempotency-Key taken for one request; `response` is what was answered before, to be sent again."""
+
+    id: str
+    response: bytes | None = None
+
+    @property
+    def is_replay(self) -> bool:
+        return self.response is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """A usage record as an organisation sees it."""
+
+    id: str
+    request_id: str
+    key_id: str
+    user_id: str
+    product: str
+    operation: str
+    plug_id: str
+    model: str
+    provider: str
+    environment: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    estimated: bool
+    latency_ms: int
+    outcome: str
+    tries: int
+    cost_micro: int
+    loss_micro: int
+    lines: tuple[CostLine, ...]
+    created_at: datetime

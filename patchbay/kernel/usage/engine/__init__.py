@@ -1,0 +1,1 @@
+"""Usage's inner parts: the raw inserts of records, and claims."""

@@ -1,0 +1,98 @@
+"""Raw inserts of usage records and completion of claims, inside the writer's transaction; one difference a database."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from typing import Any
+
+import msgspec
+from django.db import connection
+from msgspec.structs import astuple
+
+from patchbay.kernel.ledger.contracts import Charge
+from patchbay.kernel.usage.contracts import UsageRecord
+from patchbay.kernel.usage.models import RequestClaim
+from patchbay.kernel.usage.models import UsageRecord as RecordRow
+
+# Column and PostgreSQL type, in the order of the Struct's fields; then the two that settling adds.
+_TYPES = {
+    "request_id": "text",
+    "organisation_id": "text",
+    "key_id": "text",
+    "user_id": "text",
+    "product": "text",
+    "operation": "text",
+    "plug_id": "text",
+    "model": "text",
+    "provider": "text",
+    "environment": "text",
+    "prompt_tokens": "bigint",
+    "cached_tokens": "bigint",
+    "completion_tokens": "bigint",
+    "estimated": "boolean",
+    "latency_ms": "bigint",
+    "outcome": "text",
+    "tries": "smallint",
+    "lines": "text",
+    "created_at": "timestamptz",
+    "cost_micro": "bigint",
+    "loss_micro": "bigint",
+}
+_COLUMNS = ", ".join(_TYPES)
+_INSERT_SQLITE = f"INSERT INTO usage_usagerecord ({_COLUMNS}) VALUES ({', '.join('?' * len(_TYPES))})"  # noqa: S608
+_INSERT_POSTGRESQL = (
+    f"INSERT INTO usage_usagerecord ({_COLUMNS})"  # noqa: S608
+    f" SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _TYPES.values())})"
+)
+_ONCE = " ON CONFLICT (request_id, organisation_id) DO NOTHING"
+_encode = msgspec.json.Encoder().encode
+
+Row = tuple[Any, ...]
+
+
+def make_row(record: UsageRecord, cost_micro: int, loss_micro: int) -> Row:
+    """Return the record as a row for `insert`."""
+    *columns, lines, created_at = astuple(record)
+    if created_at.tzinfo is not UTC:
+        created_at = created_at.astimezone(UTC)
+    if connection.vendor == "sqlite":
+        created_at = created_at.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return (*columns, _encode(lines).decode() if lines else "[]", created_at, cost_micro, loss_micro)
+
+
+def insert(cursor: Any, rows: Sequence[Row]) -> None:
+    """Insert rows through the raw cursor; IntegrityError when a request has its record already."""
+    if connection.vendor == "sqlite":
+        cursor.executemany(_INSERT_SQLITE, rows)
+    else:
+        cursor.execute(_INSERT_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
+
+
+def insert_once(cursor: Any, row: Row) -> bool:
+    """Insert a row unless the request has its record; return whether it was inserted."""
+    if connection.vendor == "sqlite":
+        cursor.execute(_INSERT_SQLITE + _ONCE, row)
+    else:
+        cursor.execute(_INSERT_POSTGRESQL + _ONCE, [[value] for value in row])
+    return bool(cursor.rowcount)
+
+
+class Before(Charge):
+    """The charge of a request that had been written before: nothing was taken this time."""
+
+
+def find_charge(record: UsageRecord) -> Before:
+    """Return what the request's first record was charged."""
+    rows = RecordRow.objects.filter(request_id=record.request_id, organisation_id=record.organisation_id)
+    return Before(*rows.values_list("cost_micro", "loss_micro").get())
+
+
+def set_charge(record: UsageRecord, charge: Charge) -> None:
+    """Enter the charge into a record that was inserted in this transaction, before its cost was known."""
+    rows = RecordRow.objects.filter(request_id=record.request_id, organisation_id=record.organisation_id)
+    rows.update(cost_micro=charge.charged_micro, loss_micro=charge.loss_micro)
+
+
+def complete_claims(answers: Iterable[tuple[str, bytes]]) -> None:
+    """Keep each answer with its claim, for a retry to be answered alike."""
+    for claim_id, response in answers:
+        RequestClaim.objects.filter(id=claim_id).update(response=response)

@@ -1,0 +1,302 @@
+"""The group-commit writer: one thread, one connection, one transaction for all that arrived during the last commit.
+
+A caller's future resolves after the commit, so that the final bytes of an answer leave only when its record and its
+ledger entries are durable. The thread is the process's *ledger thread*: between commits it answers the lease book
+(`ledger.leases.keeper`), so that nothing else in this process touches the stored balances of its leases.
+
+When a batch fails by a fault of its contents, each item is tried alone in a savepoint and the faulty one fails
+alone. When the database is away or full, holds are refused, the batch is kept and tried again until it is too old,
+and the book is read anew from the database afterwards, because a commit may have been lost on the way back.
+"""
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from patchbay.kernel.ledger import services as ledger
+from patchbay.kernel.ledger.contracts import Charge, SettleItem
+from patchbay.kernel.ledger.errors import FencedError
+from patchbay.kernel.ledger.leases import LeaseBook, LeaseKeeper
+from patchbay.kernel.usage.contracts import Settlement
+from patchbay.kernel.usage.engine import records
+from patchbay.lib.errors import AppError, UnavailableError
+
+log = structlog.get_logger(__name__)
+
+BATCH = 512
+PATIENCE_SECONDS = 15.0
+RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
+Outcome = Charge | Exception
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A settlement in the queue; exactly one of `loop` and a concurrent future gets its outcome."""
+
+    settlement: Settlement
+    item: SettleItem
+    since: float
+    future: "asyncio.Future[Charge] | concurrent.futures.Future[Charge]"
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+class Writer:
+    """One per process; `start` makes its thread, `stop` flushes and returns the leases."""
+
+    def __init__(self) -> None:
+        self._queue: deque[_Pending] = deque()
+        self._batch: list[_Pending] = []
+        self._nudge = threading.Event()
+        self._stopping = False
+        self._failures = 0
+        self._next_try = 0.0
+        self._started = threading.Event()
+        self.book = LeaseBook(self._nudge.set)
+        self._keeper = LeaseKeeper(self.book)
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether settles commit: while they do not, holds are refused."""
+        return not self._failures and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Open this process in the ledger and start the thread; the first error of the database is raised."""
+        self.book.open(ledger.open_process())
+        self._thread.start()
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Refuse new holds, commit what waits, return the leases and close the process row."""
+        self.book.refuse("Patchbay is stopping; nothing was charged.")
+        self._stopping = True
+        self._nudge.set()
+        self._thread.join(seconds)
+
+    def submit(self, settlement: Settlement) -> "concurrent.futures.Future[Charge]":
+        """Queue a settlement; the future resolves after its commit, or with the error of this item alone."""
+        future: concurrent.futures.Future[Charge] = concurrent.futures.Future()
+        self._enqueue(settlement, future, None)
+        return future
+
+    async def settle(self, settlement: Settlement) -> Charge:
+        """Queue a settlement and wait for its commit. Cancelling the waiter does not take it back."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Charge] = loop.create_future()
+        self._enqueue(settlement, future, loop)
+        return await future
+
+    def _enqueue(
+        self,
+        settlement: Settlement,
+        future: "asyncio.Future[Charge] | concurrent.futures.Future[Charge]",
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        record, hold, cost = settlement.record, settlement.hold, settlement.cost_micro
+        if cost < 0 or (record.environment == "test" and cost):
+            raise ValueError("A cost cannot be negative, and a test key's must be zero.")
+        if self._stopping:
+            raise UnavailableError("Patchbay is stopping; nothing was charged.", retry_after=2)
+        if hold is None:
+            item = SettleItem(record.organisation_id, "", 0, record.request_id, cost)
+        else:
+            if hold.organisation_id != record.organisation_id:
+                raise ValueError("The hold belongs to another organisation.")
+            item = self.book.begin_settle(hold, cost, record.request_id)
+        self._queue.append(_Pending(settlement, item, time.monotonic(), future, loop))
+        if not self._nudge.is_set():
+            self._nudge.set()
+
+    # -- the thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping or self._queue or self._batch:
+                self._nudge.wait(self._sleep_seconds())
+                self._nudge.clear()
+                self._turn()
+            self._leave()
+        finally:
+            connection.close()
+
+    def _sleep_seconds(self) -> float:
+        if self._failures:
+            return max(0.0, self._next_try - time.monotonic())
+        return 0.0 if self._queue or self._stopping else self._keeper.next_turn_seconds()
+
+    def _turn(self) -> None:
+        if self._failures and time.monotonic() < self._next_try:
+            return
+        try:
+            if not self._batch:
+                self._batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH))]
+            if self._batch:
+                self._commit()
+            if self._failures:
+                self._recover()
+            if not self._stopping:
+                self._keeper.turn()
+        except FencedError:
+            self._reopen()
+        except (OperationalError, InterfaceError) as error:
+            self._fail(error)
+        except Exception as error:  # a fault of ours: never die silently, callers would wait for ever
+            log.exception("ledger_thread_failed")
+            self._fail(error)
+
+    def _commit(self) -> None:
+        batch = self._batch
+        fenced = [entry for entry in batch if _is_fenced(entry, self.book.process_id)]
+        live = [entry for entry in batch if entry not in fenced] if fenced else batch
+        outcomes: dict[_Pending, Outcome] = {entry: FencedError() for entry in fenced}
+        if live:
+            try:
+                outcomes |= self._commit_together(live)
+            except (OperationalError, InterfaceError):
+                raise
+            except DatabaseError:
+                outcomes |= self._commit_apart(live)
+        self._batch = []
+        self._resolve([(entry, outcomes[entry]) for entry in batch])
+
+    def _commit_together(self, batch: Sequence[_Pending]) -> dict[_Pending, Outcome]:
+        """Write all items in one transaction; any fault undoes all of it."""
+        plain = [entry for entry in batch if not entry.item.excess_micro]
+        outcomes: dict[_Pending, Outcome] = {entry: Charge(entry.item.amount_micro, 0) for entry in plain}
+        with transaction.atomic(durable=True):
+            ledger.check_open(self.book.process_id)
+            with connection.cursor() as wrapper:
+                cursor = wrapper.cursor
+                if plain:
+                    with connection.wrap_database_errors:
+                        records.insert(
+                            cursor, [records.make_row(p.settlement.record, p.item.amount_micro, 0) for p in plain]
+                        )
+                        spends = [entry.item for entry in plain if entry.item.amount_micro]
+                        if spends:
+                            ledger.settle_many(cursor, spends)
+                for entry in sorted(
+                    (entry for entry in batch if entry.item.excess_micro), key=lambda e: e.item.organisation_id
+                ):
+                    outcomes[entry] = self._write_one(entry)
+            records.complete_claims(_answers(batch))
+        return outcomes
+
+    def _commit_apart(self, batch: Sequence[_Pending]) -> dict[_Pending, Outcome]:
+        """Write each item in a savepoint of its own: a faulty one fails alone, one written before succeeds."""
+        outcomes: dict[_Pending, Outcome] = {}
+        with transaction.atomic(durable=True):
+            ledger.check_open(self.book.process_id)
+            for entry in sorted(batch, key=lambda entry: entry.item.organisation_id):
+                try:
+                    with transaction.atomic():
+                        outcomes[entry] = self._write_one(entry)
+                        records.complete_claims(_answers([entry]))
+                except (OperationalError, InterfaceError):
+                    raise
+                except DatabaseError as error:
+                    log.error("settle_failed", request_id=entry.item.request_id, error=str(error))
+                    outcomes[entry] = error
+        return outcomes
+
+    def _write_one(self, entry: _Pending) -> Charge:
+        """Write one item; a request that has its record is answered without a second charge."""
+        record = entry.settlement.record
+        with connection.cursor() as wrapper, connection.wrap_database_errors:
+            if not records.insert_once(wrapper.cursor, records.make_row(record, 0, 0)):
+                return records.find_charge(record)
+        charge = ledger.settle_one(entry.item)
+        records.set_charge(record, charge)
+        return charge
+
+    def _resolve(self, outcomes: Sequence[tuple[_Pending, Outcome]]) -> None:
+        """Close the holds, then wake the callers: once per batch and loop."""
+        self.book.finish_settles(
+            [(e.settlement.hold, _spent(e, outcome)) for e, outcome in outcomes if e.settlement.hold is not None]
+        )
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Pending, Outcome]]] = {}
+        for entry, outcome in outcomes:
+            if entry.loop is None:
+                _set(entry.future, outcome)
+            else:
+                by_loop.setdefault(entry.loop, []).append((entry, outcome))
+        for loop, resolved in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_set_all, resolved)
+            except RuntimeError:  # the loop is closed: the work is committed, nobody waits
+                log.info("settle_without_waiter", count=len(resolved))
+
+    # -- failure and recovery -----------------------------------------------------------------------------------
+
+    def _fail(self, error: Exception) -> None:
+        """Refuse holds, give up what is too old, and try again a little later on a new connection."""
+        log.warning("ledger_unavailable", error=str(error), waiting=len(self._batch) + len(self._queue))
+        self._next_try = time.monotonic() + RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        self._failures += 1
+        self.book.refuse("Patchbay cannot write to its ledger right now; nothing was charged.")
+        connection.close()
+        limit = time.monotonic() - PATIENCE_SECONDS
+        waiting = [*self._batch, *(self._queue.popleft() for _ in range(len(self._queue)))]
+        late = [entry for entry in waiting if entry.since < limit or self._stopping]
+        self._batch = [entry for entry in waiting if entry not in late]
+        unavailable: AppError = UnavailableError("Patchbay could not write to its ledger.", retry_after=5)
+        self._resolve([(entry, unavailable) for entry in late])
+
+    def _recover(self) -> None:
+        """Prove that a write commits, then take the leases' balances from the database."""
+        ledger.beat(self.book.process_id)
+        self.book.resync(ledger.list_lease_balances(self.book.process_id))
+        self._failures = 0
+        self.book.refuse(None)
+        log.info("ledger_available")
+
+    def _reopen(self) -> None:
+        """Start anew after being taken for dead: what was held is gone, and those who hold it are told so."""
+        log.warning("ledger_process_fenced", process_id=self.book.process_id)
+        try:
+            self.book.open(ledger.open_process())
+            self._failures = 0
+        except DatabaseError as error:
+            self._fail(error)
+        self._nudge.set()
+
+    def _leave(self) -> None:
+        try:
+            self._keeper.return_all()
+            ledger.close_process(self.book.process_id)
+        except (DatabaseError, InterfaceError, FencedError) as error:
+            log.warning("leases_left_to_others", error=str(error))  # whoever reaps this process returns them
+
+
+def _is_fenced(entry: _Pending, process_id: str) -> bool:
+    hold = entry.settlement.hold
+    return hold is not None and hold.lease.process_id != process_id
+
+
+def _spent(entry: _Pending, outcome: Outcome) -> int:
+    """Return what left the lease: nothing for a failed item, and for one that had been written before."""
+    return entry.item.amount_micro if isinstance(outcome, Charge) and not isinstance(outcome, records.Before) else 0
+
+
+def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:
+    done = (entry.settlement for entry in batch)
+    return [(s.claim_id, s.response) for s in done if s.claim_id and s.response is not None]
+
+
+def _set_all(resolved: Sequence[tuple[_Pending, Outcome]]) -> None:
+    for entry, outcome in resolved:
+        if not entry.future.done():
+            _set(entry.future, outcome)
+
+
+def _set(future: "asyncio.Future[Charge] | concurrent.futures.Future[Charge]", outcome: Outcome) -> None:
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
