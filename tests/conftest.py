@@ -1,13 +1,34 @@
 """What every test shares. A skipped test fails the run: what was not run is not known to work."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import append_only
+from tests.postgres import server_url
+
+if TYPE_CHECKING:
+    from patchbay.kernel.usage.runtime import Runtime
 
 append_only.install()
 _skipped: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this session's own, whatever database the suite runs on."""
+    with server_url() as url:
+        yield url
+
+
+@pytest.fixture
+def ledger_runtime(transactional_db: None) -> "Iterator[Runtime]":
+    """This process's lease book and writer, on the test database; gone before its tables are emptied."""
+    from patchbay.kernel.usage import runtime
+
+    yield runtime.start()
+    runtime.stop()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -30,17 +30,24 @@ def decode_cursor(cursor: str) -> str:
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise InvalidError(
-            "The cursor is not one that a list returned.",
-            fields=(FieldError("cursor", "Use `next_cursor` of the page before, unchanged."),),
-        ) from None
+        raise _foreign_cursor() from None
+
+
+def _foreign_cursor() -> InvalidError:
+    return InvalidError(
+        "The cursor is not one that a list returned.",
+        fields=(FieldError("cursor", "Use `next_cursor` of the page before, unchanged."),),
+    )
 
 
 def page_of(rows: Any, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None, key: str = "id") -> Page[Any]:
     """Cut a queryset into a page, newest first, by the unique sortable column `key`."""
     limit = max(1, min(limit, MAX_LIMIT))
     if cursor:
-        rows = rows.filter(**{f"{key}__lt": decode_cursor(cursor)})
+        try:
+            rows = rows.filter(**{f"{key}__lt": decode_cursor(cursor)})
+        except ValueError:  # a number was expected: the cursor is another list's
+            raise _foreign_cursor() from None
     found = list(rows.order_by(f"-{key}")[: limit + 1])
     more = len(found) > limit
     found = found[:limit]

@@ -66,8 +66,7 @@ def list_entries(
 ) -> Page[EntryView]:
     """Return the history, newest first: grants, spends, expiries, clawbacks; `since` ≤ time < `until`."""
     rows = filter_entries(organisation_id, kind=kind, since=since, until=until)
-    # The cursor travels as fixed-width digits, so that a foreign one cannot reach the database as another type.
-    page = page_of(rows, limit=limit, cursor=cursor, key="id")
+    page = page_of(rows, limit=limit, cursor=cursor)
     return Page([_entry_view(row) for row in page.data], page.next_cursor)
 
 

@@ -68,7 +68,5 @@ def _out(record: RecordView) -> dict[str, Any]:
         "key_id": record.key_id or None,
         "plug_id": record.plug_id or None,
         "credits": record.cost_micro,
-        "lines": [
-            {"item": line.item, "quantity": line.quantity, "credits": line.cost_micro} for line in record.lines
-        ],
+        "lines": [{"item": line.item, "quantity": line.quantity, "credits": line.cost_micro} for line in record.lines],
     }
