@@ -95,6 +95,7 @@ class DocumentVersion(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PROCESSING)
     error = models.TextField(blank=True)
     note = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often reading was begun")
     pages = models.PositiveIntegerField(null=True)
     chunks = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -1,5 +1,30 @@
 """What is read of plugs, their documents and their conversations; one module for each noun."""
 
-from patchbay.products.plugs.queries.plugs import get_plug, get_published, list_plugs
+from patchbay.products.plugs.queries.documents import (
+    get_document,
+    get_stored_text,
+    get_text,
+    get_version,
+    list_documents,
+    list_neighbours,
+    list_units,
+    page_documents,
+)
+from patchbay.products.plugs.queries.plugs import find_plug, get_plug, get_published, list_plugs, list_scopes, page_plugs
 
-__all__ = ["get_plug", "get_published", "list_plugs"]
+__all__ = [
+    "find_plug",
+    "get_document",
+    "get_plug",
+    "get_published",
+    "get_stored_text",
+    "get_text",
+    "get_version",
+    "list_documents",
+    "list_neighbours",
+    "list_plugs",
+    "list_scopes",
+    "list_units",
+    "page_documents",
+    "page_plugs",
+]

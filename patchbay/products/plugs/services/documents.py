@@ -1,0 +1,179 @@
+"""Documents come, are read again, and go.
+
+Deleting removes the file, the text and the units at once: who deletes wants it gone. A row with the title stays, so
+that links of old citations can say that the document was deleted; the answers themselves keep their quotes.
+"""
+
+import contextlib
+import hashlib
+from pathlib import PurePath
+from typing import Any
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from patchbay.kernel.audit import services as audit
+from patchbay.kernel.events import services as events
+from patchbay.kernel.jobs import services as jobs
+from patchbay.kernel.search import services as search
+from patchbay.kernel.search.contracts import Scope
+from patchbay.lib.actor import Actor
+from patchbay.lib.errors import FieldError, InvalidError, TooLargeError, UnsupportedMediaError
+from patchbay.products.plugs.contracts import MAX_UPLOAD_BYTES
+from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
+from patchbay.products.plugs.engine.parsing.detect import detect
+from patchbay.products.plugs.errors import SharedPlugError
+from patchbay.products.plugs.models import Document, DocumentVersion, Plug, Unit, VersionText
+from patchbay.products.plugs.queries import documents as queries
+
+
+def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str) -> Document:
+    """Keep a file as a document of the plug and have it read in the background.
+
+    The title is the file's name. The same content again changes nothing; new content under a title is the document's
+    next version, and the version before answers until the new one is ready.
+    InvalidError (empty, nameless), TooLargeError, UnsupportedMediaError; nothing is kept then.
+    """
+    _may_change(actor, plug)
+    filename, title = _names(filename)
+    _check_size(file)
+    try:
+        media_type = detect(file, filename)
+    except UnreadableError as error:
+        raise UnsupportedMediaError(str(error), fields=(FieldError("file", str(error)),)) from error
+    sha256 = _sha256(file)
+    storage_name = _store(file, actor.organisation_id, sha256)
+    version = DocumentVersion(
+        filename=filename, media_type=media_type, sha256=sha256, size=file.size, storage_name=storage_name
+    )
+    with transaction.atomic():
+        Plug.objects.select_for_update().get(id=plug.id)  # two uploads of one title make two versions, in order
+        known = _known_content(actor.organisation_id, plug, sha256)
+        if known is None:
+            return _add_version(actor, plug, title, version)
+        if known.latest and known.latest.status == DocumentVersion.Status.ERROR:
+            _read_again(known.latest)
+        return known
+
+
+def reindex_document(*, actor: Actor, plug: Plug, document_id: str) -> Document:
+    """Read the newest version's file again; it answers as before until that is done."""
+    _may_change(actor, plug)
+    with transaction.atomic():
+        document = queries.get_document(actor.organisation_id, plug, document_id)
+        version = document.latest
+        if version and version.status != DocumentVersion.Status.PROCESSING:
+            _read_again(version)
+            _record(actor, "document.reindexed", document)
+    return document
+
+
+def delete_document(*, actor: Actor, plug: Plug, document_id: str) -> None:
+    """Delete a document with its files, texts and units; from the commit on no answer can use it."""
+    _may_change(actor, plug)
+    with transaction.atomic():
+        document = queries.get_document(actor.organisation_id, plug, document_id)
+        search.remove(scope=Scope(document.organisation_id, plug.id), document_id=document.id)
+        Unit.objects.filter(version__document=document).delete()
+        VersionText.objects.filter(version__document=document).delete()
+        files = set(document.versions.exclude(storage_name="").values_list("storage_name", flat=True))
+        document.versions.update(storage_name="")
+        document.current = None
+        document.deleted_at = timezone.now()
+        document.save(update_fields=["current", "deleted_at"])
+        _record(actor, "document.deleted", document)
+        events.emit(
+            organisation_id=document.organisation_id,
+            type="document.deleted",
+            payload={"document_id": document.id, "plug_id": plug.id},
+        )
+        transaction.on_commit(lambda: _drop_files(files))
+
+
+def _may_change(actor: Actor, plug: Plug) -> None:
+    actor.require("editor")
+    if plug.organisation_id != actor.organisation_id:
+        raise SharedPlugError(
+            f"{plug.name} comes with knowledge of its own, which only its maker changes.",
+            next_step="Create a plug of your own and upload there.",
+        )
+
+
+def _names(filename: str) -> tuple[str, str]:
+    """Return the bare file name and the title it gives."""
+    name = " ".join(PurePath(filename.replace("\0", "").replace("\\", "/")).name.split())[-200:]
+    title = PurePath(name).stem.strip()
+    if not title:
+        raise InvalidError("The file has no name.", fields=(FieldError("file", "Send the file's name with it."),))
+    return name, title
+
+
+def _check_size(file: File[Any]) -> None:
+    if not file.size:
+        raise InvalidError("The file is empty.", fields=(FieldError("file", "The file is empty."),))
+    if file.size > MAX_UPLOAD_BYTES:
+        limit = MAX_UPLOAD_BYTES // (1024 * 1024)
+        raise TooLargeError(f"The file is larger than {limit} MB.", next_step="Split it into smaller files.")
+
+
+def _sha256(file: File[Any]) -> str:
+    digest = hashlib.sha256()
+    for piece in file.chunks():
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _store(file: File[Any], organisation_id: str, sha256: str) -> str:
+    """Keep the file under its own hash, once for an organisation; outside the transaction, for it may be a network."""
+    name = f"documents/{organisation_id}/{sha256[:2]}/{sha256}"
+    if default_storage.exists(name):
+        return name
+    file.seek(0)
+    return default_storage.save(name, file)
+
+
+def _known_content(organisation_id: str, plug: Plug, sha256: str) -> Document | None:
+    rows = Document.objects.filter(organisation_id=organisation_id, plug=plug, deleted_at__isnull=True)
+    return rows.filter(latest__sha256=sha256).select_related("latest").first()
+
+
+def _add_version(actor: Actor, plug: Plug, title: str, version: DocumentVersion) -> Document:
+    document, created = Document.objects.select_related("latest").get_or_create(
+        organisation_id=actor.organisation_id, plug=plug, title=title, deleted_at=None
+    )
+    version.document = document
+    version.number = document.latest.number + 1 if document.latest else 1
+    version.save()
+    document.latest = version
+    document.save(update_fields=["latest"])
+    jobs.enqueue("plugs.index_document", version_id=version.pk)
+    _record(actor, "document.created" if created else "document.replaced", document)
+    return document
+
+
+def _read_again(version: DocumentVersion) -> None:
+    version.status = DocumentVersion.Status.PROCESSING
+    version.error, version.attempts = "", 0
+    version.save(update_fields=["status", "error", "attempts"])
+    jobs.enqueue("plugs.index_document", version_id=version.pk)
+
+
+def _record(actor: Actor, action: str, document: Document) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        target_type="document",
+        target_id=document.id,
+        target_name=document.title,
+        changes={"plug_id": document.plug_id, "version": document.latest.number if document.latest else None},
+    )
+
+
+def _drop_files(names: set[str]) -> None:
+    """Delete files that no other document uses. One that fails to go is unreachable already; it is only space."""
+    used = set(DocumentVersion.objects.filter(storage_name__in=names).values_list("storage_name", flat=True))
+    for name in names - used:
+        with contextlib.suppress(OSError):
+            default_storage.delete(name)

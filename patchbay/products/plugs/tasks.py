@@ -1,0 +1,10 @@
+"""Background work of plugs, by name."""
+
+from patchbay.kernel.jobs import registry
+from patchbay.products.plugs.services import indexing
+
+
+@registry.task("plugs.index_document", max_attempts=indexing.MAX_ATTEMPTS + 1)
+def index_document(version_id: int) -> None:
+    """Read an uploaded file and let it answer."""
+    indexing.index_version(version_id)
