@@ -31,7 +31,11 @@ def create_plug(
         try:
             with transaction.atomic():
                 plug = Plug.objects.create(
-                    organisation_id=actor.organisation_id, slug=chosen, name=name, domain=domain, description=description
+                    organisation_id=actor.organisation_id,
+                    slug=chosen,
+                    name=name,
+                    domain=domain,
+                    description=description,
                 )
         except IntegrityError:
             raise _taken(chosen) from None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from patchbay.products.plugs.engine.parsing.blocks import Block
 
-_TIGHT = frozenset({"row", "columns", "item"})
+_TIGHT = frozenset({"row", "aside", "item"})
 
 
 @dataclass(frozen=True, slots=True)

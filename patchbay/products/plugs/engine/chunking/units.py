@@ -66,7 +66,7 @@ class _Cutter:
         if block.kind == "heading":
             self.flush()
             self._open_section(block)
-        elif block.kind == "columns":
+        elif block.kind == "aside":
             self.flush()
         elif block.kind == "row":
             self.flush()
@@ -103,7 +103,7 @@ class _Cutter:
     def headings_only(self) -> Iterator[Draft]:
         """The units of a document that has nothing but headings."""
         for placed in self.composed.placed:
-            if placed.block.kind in ("heading", "columns"):
+            if placed.block.kind in ("heading", "aside"):
                 page = page_at(self.composed.page_starts, placed.start)
                 yield Draft("text", placed.start, placed.end, page, (), placed.block.text)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-BlockKind = Literal["heading", "paragraph", "item", "columns", "row", "code"]
+BlockKind = Literal["heading", "paragraph", "item", "aside", "row", "code"]
 
 MAX_CHARACTERS = 5_000_000
 """Longer texts are refused: some 2,000 dense pages."""
@@ -27,7 +27,7 @@ NUMBERED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One heading, paragraph, list item, header or row of a table, or listing.
+    """One heading, paragraph, list item, table row, listing; an aside stands in the text, but nobody quotes it.
 
     `level` is a heading's depth from 1, an item's nesting from 0. `columns` are the header cells above a row,
     `cells` its own. `breaks` are pairs (offset in `text`, page) where the block runs on to another page.
@@ -82,5 +82,5 @@ def row(cells: Sequence[str], columns: Sequence[str] = (), page: int | None = No
 
 
 def header(cells: Sequence[str], page: int | None = None) -> Block:
-    """Return the header line of a table: it stands in the text, but nobody quotes it."""
-    return Block("columns", CELL.join(cell for cell in cells if cell), page=page, cells=tuple(cells))
+    """Return the header line of a table, an aside."""
+    return Block("aside", CELL.join(cell for cell in cells if cell), page=page, cells=tuple(cells))

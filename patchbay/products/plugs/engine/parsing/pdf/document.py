@@ -1,0 +1,112 @@
+"""Reads a PDF with PDFium and puts the parts together."""
+
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from patchbay.products.plugs.engine.parsing.blocks import Parsed, TextBudget, UnreadableError
+from patchbay.products.plugs.engine.parsing.pdf.flow import Flow, Sheet
+from patchbay.products.plugs.engine.parsing.pdf.furniture import drop_furniture
+from patchbay.products.plugs.engine.parsing.pdf.layout import order_lines
+from patchbay.products.plugs.engine.parsing.pdf.rules import horizontal_rules
+from patchbay.products.plugs.engine.parsing.pdf.segments import PageText, Segment
+
+MAX_PAGES = 5_000
+_SHOWN = 12
+
+
+def parse(data: bytes) -> Parsed:
+    """Parse a PDF; UnreadableError for one that is encrypted, damaged or without text."""
+    document = _open(data)
+    try:
+        return _read(document)
+    finally:
+        document.close()
+
+
+def _open(data: bytes) -> Any:
+    try:
+        document = pypdfium2.PdfDocument(data)
+        pages = len(document)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) == pdfium.FPDF_ERR_PASSWORD:
+            raise UnreadableError("The PDF is encrypted. Remove its password and upload it again.") from error
+        raise UnreadableError("The PDF is damaged and cannot be read.") from error
+    if not pages:
+        raise UnreadableError("The PDF has no pages that can be read; it may be cut off.")
+    if pages > MAX_PAGES:
+        raise UnreadableError(f"The PDF has more than {MAX_PAGES:,} pages. Split it.")
+    return document
+
+
+def _read(document: Any) -> Parsed:
+    budget = TextBudget()
+    pages: list[list[Segment]] = []
+    heights: list[float] = []
+    rules: list[list[float]] = []
+    blank: list[int] = []
+    damaged: list[int] = []
+    for number in range(1, len(document) + 1):
+        try:
+            page = document[number - 1]
+        except pypdfium2.PdfiumError:
+            segments, height, drawn = [], 0.0, []
+            damaged.append(number)
+        else:
+            segments, height, drawn = _page(page, budget)
+            if not segments and _has_image(page):
+                blank.append(number)
+            page.close()
+        pages.append(segments)
+        heights.append(height)
+        rules.append(drawn)
+    if not any(pages):
+        raise UnreadableError(
+            "There is no text on any page (a scan?). Run text recognition (OCR) on it and upload the result."
+        )
+    flow = Flow()
+    cleaned = drop_furniture(pages, heights)
+    sheets = [
+        Sheet(number, order_lines(segments), drawn)
+        for number, (segments, drawn) in enumerate(zip(cleaned, rules, strict=True), start=1)
+    ]
+    return Parsed(flow.blocks(sheets), len(pages), _note(blank, damaged))
+
+
+def _page(page: Any, budget: TextBudget) -> tuple[list[Segment], float, list[float]]:
+    textpage = page.get_textpage()
+    try:
+        characters = textpage.count_chars()
+        text = budget.spend(textpage.get_text_range()) if characters else ""
+        segments = PageText(textpage, text, characters).segments()
+    finally:
+        textpage.close()
+    rules = horizontal_rules(page) if _may_hold_table(segments) else []
+    return segments, page.get_height(), rules
+
+
+def _may_hold_table(segments: list[Segment]) -> bool:
+    heights = [round(segment.middle) for segment in segments]
+    return len(heights) - len(set(heights)) >= 2
+
+
+def _has_image(page: Any) -> bool:
+    count = pdfium.FPDFPage_CountObjects(page)
+    kinds = (pdfium.FPDFPageObj_GetType(pdfium.FPDFPage_GetObject(page, at)) for at in range(min(count, 200)))
+    return any(kind in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM) for kind in kinds)
+
+
+def _note(blank: list[int], damaged: list[int]) -> str:
+    notes = []
+    if blank:
+        notes.append(f"No text on page{_list(blank)} (scanned?); nothing there can be found.")
+    if damaged:
+        notes.append(f"Damaged and left out: page{_list(damaged)}.")
+    return " ".join(notes)
+
+
+def _list(pages: list[int]) -> str:
+    shown = ", ".join(map(str, pages[:_SHOWN]))
+    more = f" and {len(pages) - _SHOWN} more" if len(pages) > _SHOWN else ""
+    return f"{'s' if len(pages) > 1 else ''} {shown}{more}"

@@ -1,0 +1,145 @@
+"""Rows of tables, found by alignment: lines of several pieces that stand under each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from patchbay.products.plugs.engine.parsing.pdf.layout import Line
+from patchbay.products.plugs.engine.parsing.pdf.segments import Segment
+
+_MAX_GAP = 3.5  # in font sizes: lines further apart are not of one table
+_FAR = 1.25  # rows of a table stand this much further apart than the lines of one cell
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells of each row, left to right, empty ones too; `starts` are the columns' left edges."""
+
+    rows: tuple[tuple[str, ...], ...]
+    starts: tuple[float, ...]
+    has_header: bool
+    first: Line
+
+
+def table_at(lines: Sequence[Line], position: int, rules: Sequence[float]) -> tuple[Table, int] | None:
+    """Return the table that starts at a line, and the position after it; None when none does.
+
+    `rules` are the heights of horizontal lines drawn on the page, which part rows more surely than distances.
+    """
+    if len(lines[position].parts) < 2:
+        return None
+    end = _end(lines, position)
+    run = lines[position:end]
+    if sum(len(line.parts) > 1 for line in run) < 2:
+        return None
+    columns = _columns(run)
+    if len(columns) < 2:
+        return None
+    groups = _rows(run, columns, rules)
+    rows = tuple(_cells(group, columns) for group in groups)
+    if len(rows) < 2:
+        return None
+    return Table(rows, tuple(left for left, _ in columns), _has_header(groups, rows), run[0]), end
+
+
+def _end(lines: Sequence[Line], position: int) -> int:
+    """Return where the run of lines that could be one table ends: not after a line that fits no column."""
+    spans: list[tuple[float, float]] = []
+    end = last_wide = position
+    while end < len(lines):
+        line = lines[end]
+        apart = end > position and (
+            line.region != lines[end - 1].region or lines[end - 1].middle - line.middle > _MAX_GAP * line.size
+        )
+        if apart:
+            break
+        if len(line.parts) > 1:
+            last_wide = end
+            spans.extend((part.left, part.right) for part in line.parts)
+        elif not _within_one(line.parts[0], spans):
+            break
+        end += 1
+    # Single pieces after the last full line may be its wrapped cells, or the paragraph below: keep those close by.
+    stop = last_wide + 1
+    while stop < end and lines[stop - 1].middle - lines[stop].middle < 1.35 * lines[stop].size:
+        stop += 1
+    return stop
+
+
+def _within_one(part: Segment, spans: Sequence[tuple[float, float]]) -> bool:
+    """Whether a lone piece stands under one cell and reaches into no other column."""
+    under = [span for span in spans if span[0] - 2 <= part.left <= span[1]]
+    beyond = [span for span in spans if span[0] > part.left + 4 and span[0] < part.right - 2]
+    return bool(under) and not beyond
+
+
+def _columns(run: Sequence[Line]) -> list[tuple[float, float]]:
+    """Return the columns as spans: the pieces of the fullest lines, merged where they overlap."""
+    most = max(len(line.parts) for line in run)
+    spans = sorted(
+        (part.left, part.right) for line in run if len(line.parts) >= max(2, most - 1) for part in line.parts
+    )
+    columns: list[tuple[float, float]] = []
+    for left, right in spans:
+        if columns and left < columns[-1][1]:
+            columns[-1] = columns[-1][0], max(columns[-1][1], right)
+        else:
+            columns.append((left, right))
+    return columns
+
+
+def _rows(run: Sequence[Line], columns: Sequence[tuple[float, float]], rules: Sequence[float]) -> list[list[Line]]:
+    distances = [above.middle - below.middle for above, below in zip(run, run[1:], strict=False)]
+    inside = [rule for rule in rules if run[-1].middle < rule < run[0].middle]
+    if inside:
+        return _parted(run, [any(b.middle < rule < a.middle for rule in inside) for a, b in _pairs(run)])
+    nearest = min(distances)
+    if max(distances) > _FAR * nearest and nearest < 1.5 * run[0].size:
+        return _parted(run, [distance > _FAR * nearest for distance in distances])
+    edge = columns[0][1]
+    return _parted(run, [line.left <= edge for line in run[1:]])
+
+
+def _pairs(run: Sequence[Line]) -> list[tuple[Line, Line]]:
+    return list(zip(run, run[1:], strict=False))
+
+
+def _parted(run: Sequence[Line], starts_new: Sequence[bool]) -> list[list[Line]]:
+    groups = [[run[0]]]
+    for line, new in zip(run[1:], starts_new, strict=True):
+        if new:
+            groups.append([line])
+        else:
+            groups[-1].append(line)
+    return groups
+
+
+def _cells(group: Sequence[Line], columns: Sequence[tuple[float, float]]) -> tuple[str, ...]:
+    cells = [""] * len(columns)
+    broken = [False] * len(columns)
+    for line in group:
+        for part in line.parts:
+            at = _column_of(part, columns)
+            joint = "" if broken[at] or not cells[at] else " "
+            cells[at] += joint + part.text
+            broken[at] = part.broken
+    return tuple(cells)
+
+
+def _column_of(part: Segment, columns: Sequence[tuple[float, float]]) -> int:
+    overlaps = [min(part.right, right) - max(part.left, left) for left, right in columns]
+    return max(range(len(columns)), key=overlaps.__getitem__)
+
+
+def _has_header(groups: Sequence[Sequence[Line]], rows: Sequence[tuple[str, ...]]) -> bool:
+    """The first row heads the others when it alone is bold, or says words where they say numbers."""
+    bold = [all(line.bold for line in group) for group in groups]
+    if bold[0] and not all(bold[1:]):
+        return True
+    first = rows[0]
+    if not all(first) or any(cell[0].isdigit() for cell in first):
+        return False
+    return any(
+        bool(row[at]) and row[at].lstrip("£$€±≤≥<>~≈-– ")[:1].isdigit()
+        for row in rows[1:]
+        for at in range(1, len(first))
+    )
