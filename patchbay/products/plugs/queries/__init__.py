@@ -10,7 +10,14 @@ from patchbay.products.plugs.queries.documents import (
     list_units,
     page_documents,
 )
-from patchbay.products.plugs.queries.plugs import find_plug, get_plug, get_published, list_plugs, list_scopes, page_plugs
+from patchbay.products.plugs.queries.plugs import (
+    find_plug,
+    get_plug,
+    get_published,
+    list_plugs,
+    list_scopes,
+    page_plugs,
+)
 
 __all__ = [
     "find_plug",

@@ -116,9 +116,7 @@ def _install_document(row: Plug, known: dict[str, Document], fingerprint: str, p
     """Install one file under the title of its first line; return the title."""
     data = path.read_bytes()
     title = data.decode().partition("\n")[0].removeprefix("#").strip()[:200]
-    document = known.get(title) or Document.objects.create(
-        organisation_id=row.organisation_id, plug=row, title=title
-    )
+    document = known.get(title) or Document.objects.create(organisation_id=row.organisation_id, plug=row, title=title)
     if document.current is None or document.current.sha256 != fingerprint:
         version = DocumentVersion.objects.create(
             document=document,

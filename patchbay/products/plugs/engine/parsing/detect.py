@@ -1,7 +1,7 @@
 """What a file is, by its content; its name only tells Markdown from plain text."""
 
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import Protocol
 
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
 
@@ -40,7 +40,15 @@ _HTML_TAGS = (b"</p>", b"</div>", b"</body>", b"</table>", b"</h1>", b"</li>", b
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def detect(file: BinaryIO, filename: str) -> str:
+class Seekable(Protocol):
+    """What is needed of a file to tell its kind."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = ..., /) -> int: ...
+
+
+def detect(file: Seekable, filename: str) -> str:
     """Return the media type of a seekable file; UnreadableError says what it is instead.
 
     Reads its first and last 64 KiB only and leaves it at its start.

@@ -51,16 +51,16 @@ def _read(document: Any) -> Parsed:
         try:
             page = document[number - 1]
         except pypdfium2.PdfiumError:
-            segments, height, drawn = [], 0.0, []
             damaged.append(number)
+            found: tuple[list[Segment], float, list[float]] = ([], 0.0, [])
         else:
-            segments, height, drawn = _page(page, budget)
-            if not segments and _has_image(page):
+            found = _page(page, budget)
+            if not found[0] and _has_image(page):
                 blank.append(number)
             page.close()
-        pages.append(segments)
-        heights.append(height)
-        rules.append(drawn)
+        pages.append(found[0])
+        heights.append(found[1])
+        rules.append(found[2])
     if not any(pages):
         raise UnreadableError(
             "There is no text on any page (a scan?). Run text recognition (OCR) on it and upload the result."

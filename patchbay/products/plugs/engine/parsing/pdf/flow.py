@@ -134,7 +134,7 @@ class Flow:
         last = paragraph.lines[-1]
         if last.broken:
             return True
-        if abs(last.size - line.size) > 0.6 or last.bold != line.bold:
+        if abs(last.size - line.size) > 0.12 * line.size or last.bold != line.bold:
             return False
         if above is None or above.region != line.region:
             # The top of a page or column goes on with a sentence that was not finished below.

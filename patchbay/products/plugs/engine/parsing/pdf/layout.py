@@ -1,7 +1,7 @@
 """From segments to lines in reading order: columns one after the other, full-width lines between them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import accumulate
 
 from patchbay.products.plugs.engine.parsing.blocks import NUMBERED
 from patchbay.products.plugs.engine.parsing.pdf.segments import Segment
@@ -13,40 +13,28 @@ _MAX_DEPTH = 2
 BULLETS = frozenset("•●▪■◦○–—-‣·*")
 
 
-@dataclass(slots=True)
 class Line:
-    """Segments of one baseline, left to right; `region` numbers the column they stand in."""
+    """Segments of one baseline, left to right; `region` numbers the column they stand in.
 
-    parts: list[Segment]
-    region: int
+    `size` is that of its largest letters; `broken`: its last word goes on in the next line.
+    """
 
-    @property
-    def text(self) -> str:
-        return " ".join(part.text for part in self.parts)
+    __slots__ = ("bold", "broken", "left", "middle", "parts", "region", "right", "size", "text")
 
-    @property
-    def left(self) -> float:
-        return self.parts[0].left
-
-    @property
-    def right(self) -> float:
-        return max(part.right for part in self.parts)
-
-    @property
-    def middle(self) -> float:
-        return self.parts[0].middle
-
-    @property
-    def size(self) -> float:
-        return max(part.size for part in self.parts)
-
-    @property
-    def bold(self) -> bool:
-        return all(part.bold for part in self.parts)
-
-    @property
-    def broken(self) -> bool:
-        return self.parts[-1].broken
+    def __init__(self, parts: list[Segment], region: int) -> None:
+        first = parts[0]
+        self.parts = parts
+        self.region = region
+        self.left = first.left
+        self.middle = first.middle
+        self.broken = parts[-1].broken
+        if len(parts) == 1:
+            self.text, self.right, self.size, self.bold = first.text, first.right, first.size, first.bold
+        else:
+            self.text = " ".join(part.text for part in parts)
+            self.right = max(part.right for part in parts)
+            self.size = max(part.size for part in parts)
+            self.bold = all(part.bold for part in parts)
 
 
 def order_lines(segments: Sequence[Segment]) -> list[Line]:
@@ -83,14 +71,11 @@ def _gutter(segments: list[Segment]) -> float | None:
     if len(segments) < 2 * _MIN_LINES:
         return None
     low, high = min(each.left for each in segments), max(each.right for each in segments)
-    best: tuple[int, float] | None = None
-    x = low + 0.25 * (high - low)
-    while x < low + 0.75 * (high - low):
-        crossing = sum(each.left < x < each.right for each in segments)
-        if best is None or crossing < best[0]:
-            best = crossing, x
-        x += _STEP
-    if best is None or best[0] > 0.3 * len(segments):
+    crossings = _crossings(segments, low, high)
+    inner = range(len(crossings) // 4, max(len(crossings) * 3 // 4, 1))
+    at = min(inner, key=crossings.__getitem__, default=0)
+    best = crossings[at], low + at * _STEP
+    if best[0] > 0.3 * len(segments):
         return None
     left = [each for each in segments if each.right <= best[1]]
     right = [each for each in segments if each.left >= best[1]]
@@ -98,6 +83,15 @@ def _gutter(segments: list[Segment]) -> float | None:
         return None
     # The middle of the white band, so that a ragged line does not touch it.
     return (max(each.right for each in left) + min(each.left for each in right)) / 2
+
+
+def _crossings(segments: list[Segment], low: float, high: float) -> list[int]:
+    """Return for each step from `low` to `high` how many segments stand across it."""
+    changes = [0] * (int((high - low) / _STEP) + 3)
+    for segment in segments:
+        changes[int((segment.left - low) / _STEP) + 1] += 1
+        changes[int((segment.right - low) / _STEP) + 1] -= 1
+    return list(accumulate(changes))[:-2]
 
 
 def _is_prose(segments: list[Segment]) -> bool:
@@ -114,27 +108,27 @@ def _overlap(left: list[Segment], right: list[Segment]) -> bool:
 
 def _lines(segments: list[Segment], region: int) -> list[Line]:
     """Group the segments of a region into lines, top to bottom."""
-    lines: list[Line] = []
+    groups: list[list[Segment]] = []
     for segment in sorted(segments, key=lambda each: -each.middle):
-        last = lines[-1] if lines else None
-        if last and last.middle - segment.middle < 0.4 * min(segment.size, last.parts[0].size):
-            last.parts.append(segment)
+        first = groups[-1][0] if groups else None
+        if first and first.middle - segment.middle < 0.4 * min(segment.size, first.size):
+            groups[-1].append(segment)
         else:
-            lines.append(Line([segment], region))
-    for line in lines:
-        if len(line.parts) > 1:
-            line.parts.sort(key=lambda each: each.left)
-            _join_marker(line)
-    return lines
+            groups.append([segment])
+    for group in groups:
+        if len(group) > 1:
+            group.sort(key=lambda each: each.left)
+            _join_marker(group)
+    return [Line(group, region) for group in groups]
 
 
-def _join_marker(line: Line) -> None:
+def _join_marker(parts: list[Segment]) -> None:
     """A clause number or bullet in front of its text is no table cell."""
-    first, second = line.parts[:2]
+    first, second = parts[:2]
     text = first.text
     marker = text in BULLETS or (len(text) <= 9 and NUMBERED.fullmatch(text))
     if marker and second.left - first.right < 6 * first.size:
         first.text = f"{text} {second.text}"
         first.right, first.broken = second.right, second.broken
         first.bold = first.bold and second.bold
-        del line.parts[1]
+        del parts[1]

@@ -5,6 +5,7 @@ first and characters only where these show a gap: the cells of a table, or two c
 """
 
 import ctypes
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +68,11 @@ class PageText:
         text, start = text.strip(), start + lead
         first, last = self._index(start), self._index(start + len(text) - 1)
         boxes = self._boxes(first, last - first + 1)
-        size = pdfium.FPDFText_GetFontSize(self._page, first) or 10.0
-        bold = self._is_bold(first)
+        # Words in another font may open or end a line; both ends together tell what the line is.
+        size = (
+            max(pdfium.FPDFText_GetFontSize(self._page, first), pdfium.FPDFText_GetFontSize(self._page, last)) or 10.0
+        )
+        bold = self._is_bold(first) and self._is_bold(last)
         if not boxes:
             return []
         if not self._may_hold_gap(boxes, text, size):
@@ -88,7 +92,7 @@ class PageText:
     def _may_hold_gap(boxes: list[tuple[float, float, float, float]], text: str, size: float) -> bool:
         if " " not in text:
             return False
-        if any(right[0] - left[1] > size * GAP for left, right in zip(boxes, boxes[1:], strict=False)):
+        if any(right[0] - left[1] > size * GAP for left, right in itertools.pairwise(boxes)):
             return True
         return bool(boxes[-1][1] - boxes[0][0] > len(text) * size * _DENSE)
 
@@ -142,8 +146,12 @@ class PageText:
 def _segment(
     text: str, boxes: list[tuple[float, float, float, float]], size: float, bold: bool, broken: bool
 ) -> Segment:
+    if not (text.isascii() and text.isprintable()):
+        text = clean(text).translate(_LIGATURES)
+    if len(boxes) == 1:
+        return Segment(text, *boxes[0], size, bold, broken)
     return Segment(
-        clean(text).translate(_LIGATURES),
+        text,
         min(box[0] for box in boxes),
         max(box[1] for box in boxes),
         min(box[2] for box in boxes),

@@ -1,5 +1,6 @@
 """Rows of tables, found by alignment: lines of several pieces that stand under each other."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,7 +89,7 @@ def _columns(run: Sequence[Line]) -> list[tuple[float, float]]:
 
 
 def _rows(run: Sequence[Line], columns: Sequence[tuple[float, float]], rules: Sequence[float]) -> list[list[Line]]:
-    distances = [above.middle - below.middle for above, below in zip(run, run[1:], strict=False)]
+    distances = [above.middle - below.middle for above, below in itertools.pairwise(run)]
     inside = [rule for rule in rules if run[-1].middle < rule < run[0].middle]
     if inside:
         return _parted(run, [any(b.middle < rule < a.middle for rule in inside) for a, b in _pairs(run)])
@@ -100,7 +101,7 @@ def _rows(run: Sequence[Line], columns: Sequence[tuple[float, float]], rules: Se
 
 
 def _pairs(run: Sequence[Line]) -> list[tuple[Line, Line]]:
-    return list(zip(run, run[1:], strict=False))
+    return list(itertools.pairwise(run))
 
 
 def _parted(run: Sequence[Line], starts_new: Sequence[bool]) -> list[list[Line]]:
