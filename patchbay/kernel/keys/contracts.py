@@ -1,9 +1,10 @@
 """What a key is, as it is shown, and what it grants, as it is used."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from patchbay.lib.actor import Actor
 
@@ -85,3 +86,22 @@ class Grant:
             key_id=self.key_id,
             address=address,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PlugScope:
+    """A plug that a key may be scoped to; `domain` is legal, healthcare, engineering or general."""
+
+    id: str
+    slug: str
+    name: str
+    domain: str
+
+
+class PlugScopes(Protocol):
+    """What the products tell about an organisation's plugs, its own and installed ones."""
+
+    def get(self, organisation_id: str, id_or_slug: str) -> PlugScope:
+        """Return a plug; NotFoundError for one that the organisation cannot see."""
+
+    def list(self, organisation_id: str) -> Sequence[PlugScope]: ...

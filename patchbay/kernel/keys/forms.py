@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from patchbay.kernel.keys.checks import NAME_LENGTH
-from patchbay.kernel.keys.scopes import PlugScope
+from patchbay.kernel.keys.contracts import PlugScope
 
 _DAYS = [("", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]
 

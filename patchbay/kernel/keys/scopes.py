@@ -1,28 +1,8 @@
 """Which plugs a key can be scoped to: plugs stand above keys, so they say so here when the apps are ready."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class PlugScope:
-    """A plug that a key may be scoped to; `domain` is legal, healthcare, engineering or general."""
-
-    id: str
-    slug: str
-    name: str
-    domain: str
-
-
-class PlugScopes(Protocol):
-    """What the products tell about an organisation's plugs, its own and installed ones."""
-
-    def get(self, organisation_id: str, id_or_slug: str) -> PlugScope:
-        """Return a plug; NotFoundError for one that the organisation cannot see."""
-
-    def list(self, organisation_id: str) -> Sequence[PlugScope]: ...
-
+from patchbay.kernel.keys.contracts import PlugScope, PlugScopes
 
 _registered: PlugScopes | None = None
 

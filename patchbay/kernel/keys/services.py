@@ -9,7 +9,7 @@ from patchbay.kernel.audit import services as audit
 from patchbay.kernel.keys import scopes, token
 from patchbay.kernel.keys.cache import GrantCache, changed
 from patchbay.kernel.keys.checks import Wanted, made_by_owner, require_may_manage, require_not_to_outlive
-from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission
+from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission, PlugScopes
 from patchbay.kernel.keys.last_use import LastUse
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.kernel.keys.queries import shown, usable
@@ -108,6 +108,11 @@ def find_cached(secret: str) -> Grant | None:
     if grant is not None:
         _last_use.note(grant.key_id)
     return grant
+
+
+def register_plug_scopes(source: PlugScopes) -> None:
+    """Say where the plugs that a key may be scoped to come from; called once, in the `ready()` of what has plugs."""
+    scopes.register(source)
 
 
 def flush_last_use() -> None:

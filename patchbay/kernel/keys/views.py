@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from patchbay.kernel.keys import queries, scopes, services
-from patchbay.kernel.keys.contracts import Key
+from patchbay.kernel.keys.contracts import Key, PlugScope
 from patchbay.kernel.keys.forms import KeyForm
 from patchbay.kernel.plans import queries as plans
 from patchbay.lib.errors import AppError
@@ -21,7 +21,7 @@ class Row:
     """A key with the plug it is scoped to; `scope` is None for the whole organisation or a plug that is gone."""
 
     key: Key
-    scope: scopes.PlugScope | None
+    scope: PlugScope | None
 
 
 @require_GET

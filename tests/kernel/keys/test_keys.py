@@ -6,6 +6,7 @@ import pytest
 
 from patchbay.kernel.audit import queries as audit
 from patchbay.kernel.keys import queries, scopes, services, token
+from patchbay.kernel.keys.contracts import PlugScope
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.kernel.plans.errors import PlanLimitError
 from patchbay.lib.actor import Actor
@@ -145,19 +146,20 @@ class Shelf:
 
     def __init__(self, organisation_id: str) -> None:
         self.organisation_id = organisation_id
-        self.plug = scopes.PlugScope("plug_7", "legal-v1", "Legal Expert", "legal")
+        self.plug = PlugScope("plug_7", "legal-v1", "Legal Expert", "legal")
 
-    def get(self, organisation_id: str, id_or_slug: str) -> scopes.PlugScope:
+    def get(self, organisation_id: str, id_or_slug: str) -> PlugScope:
         if organisation_id != self.organisation_id or id_or_slug not in (self.plug.id, self.plug.slug):
             raise NotFoundError("There is no such plug.")
         return self.plug
 
-    def list(self, organisation_id: str) -> list[scopes.PlugScope]:
+    def list(self, organisation_id: str) -> list[PlugScope]:
         return [self.plug] if organisation_id == self.organisation_id else []
 
 
 def test_a_key_is_scoped_to_a_plug_that_the_organisation_can_see(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scopes, "_registered", Shelf(owner.organisation_id))
+    monkeypatch.setattr(scopes, "_registered", None)  # put back at the end
+    services.register_plug_scopes(Shelf(owner.organisation_id))
     assert factories.key(owner, plug_id="legal-v1").key.plug_id == "plug_7"
     with pytest.raises(NotFoundError):
         factories.key(factories.owner(), plug_id="legal-v1")

@@ -1,0 +1,33 @@
+"""One router as a REST API of its own, with the product's key check: for tests of packages below the whole API."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from ninja import NinjaAPI, Router
+from ninja.security import HttpBearer
+from ninja.testing import TestClient
+
+from patchbay.kernel.keys import services as keys
+from patchbay.kernel.keys.contracts import Grant
+from patchbay.lib.errors import AppError, problem
+
+
+class _KeyAuth(HttpBearer):
+    def authenticate(self, request: HttpRequest, token: str) -> Grant:
+        return keys.authenticate(token)
+
+
+class Rest:
+    """Calls a router: `get("/path", key=secret)` returns (status, body)."""
+
+    def __init__(self, router: Router, namespace: str) -> None:
+        api = NinjaAPI(auth=_KeyAuth(), urls_namespace=namespace, docs_url=None, openapi_url=None)
+        api.add_exception_handler(AppError, lambda _, error: JsonResponse(problem(error), status=error.status))
+        api.add_router("", router)
+        self._client = TestClient(api)
+
+    def call(self, method: str, path: str, *, key: str, body: Any = None) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {key}"}
+        answer = self._client.request(method, path, json=body, headers=headers)
+        return answer.status_code, json.loads(answer.content)
