@@ -10,6 +10,8 @@ from django.urls import reverse
 from patchbay.kernel.accounts import services
 from patchbay.kernel.accounts.middleware import client_address
 from patchbay.kernel.accounts.models import User
+from patchbay.kernel.jobs import services as jobs
+from patchbay.lib.ids import new_id
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -22,10 +24,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return reverse("settings")
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Note a wrong password in the log of those it was tried against; allauth limits how often it can happen."""
-        user = User.objects.filter(email__iexact=credentials.get("email") or "").first()
-        if user is not None:
-            services.record_session(user=user, action="session.refused", address=client_address(request))
+        """Note a wrong password, in the background: the same work here whether or not the address has an account,
+        so that the time of the answer does not tell. allauth limits how often it can happen.
+        """
+        jobs.enqueue(
+            "accounts.record_refused_sign_in",
+            email=str(credentials.get("email") or "")[:254],
+            address=client_address(request),
+            attempt=new_id("try"),
+        )
 
     @transaction.atomic
     def set_password(self, user: User, password: str) -> None:

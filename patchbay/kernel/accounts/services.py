@@ -1,5 +1,7 @@
 """Registering, and who may do what in an organisation. Every change is in the audit log."""
 
+from collections.abc import Mapping
+
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
@@ -176,7 +178,9 @@ def _record_member(actor: Actor, membership: Membership, action: str, changes: d
 
 
 @transaction.atomic
-def record_session(*, user: User, action: str, address: str | None) -> None:
+def record_session(
+    *, user: User, action: str, address: str | None, changes: Mapping[str, object] | None = None
+) -> None:
     """Write a security event of a person (`session.created`, `password.changed`) to each of their organisations."""
     for membership in Membership.objects.filter(user=user).select_related("user").order_by("organisation_id"):
         audit.record(
@@ -185,4 +189,5 @@ def record_session(*, user: User, action: str, address: str | None) -> None:
             target_type="user",
             target_id=user.pk,
             target_name=user.email,
+            changes=changes,
         )

@@ -10,8 +10,10 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
+from patchbay.kernel.accounts import tasks
 from patchbay.kernel.accounts.models import Membership, User
 from patchbay.kernel.audit import queries as audit
+from patchbay.kernel.jobs import worker
 from patchbay.lib import mail
 from tests import factories
 from tests.factories import PASSWORD
@@ -88,7 +90,15 @@ def test_a_wrong_password_and_an_unknown_address_are_answered_alike(owner: Membe
         return re.sub(r'value="[^"]*"', "", page)
 
     assert shown(owner.user.email) == shown("nobody@example.com")
+    worker.run_pending()
     assert actions(owner.organisation_id)[0] == "session.refused"
+
+
+def test_a_refused_sign_in_is_noted_once_though_its_job_runs_twice(owner: Membership) -> None:
+    for attempt in ("try_1", "try_1", "try_2"):
+        tasks.record_refused_sign_in(email=owner.user.email, address="203.0.113.24", attempt=attempt)
+    tasks.record_refused_sign_in(email="nobody@example.com", address=None, attempt="try_3")
+    assert actions(owner.organisation_id).count("session.refused") == 2
 
 
 def test_guessing_passwords_is_stopped(owner: Membership) -> None:
