@@ -6,10 +6,11 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
-from patchbay.kernel.accounts import registration
+from patchbay.kernel.accounts import allowances, registration
 from patchbay.kernel.accounts.errors import LastOwnerError
 from patchbay.kernel.accounts.models import Membership, Organisation, User
 from patchbay.kernel.audit import services as audit
+from patchbay.kernel.plans import queries as plan_queries
 from patchbay.kernel.plans import services as plans
 from patchbay.lib.actor import Actor, Role
 from patchbay.lib.errors import FieldError, ForbiddenError, InvalidError, NotFoundError
@@ -41,6 +42,8 @@ def _register(user: User, company: str, address: str | None) -> Membership:
     organisation = registration.create_organisation(company)
     membership = Membership.objects.create(organisation=organisation, user=user, role=Membership.Role.OWNER)
     plans.assign_plan(organisation_id=organisation.pk, plan_code=FREE_PLAN)
+    if assignment := plan_queries.get_assignment(organisation.pk):
+        allowances.grant_allowance(assignment, assignment.anchor)
     audit.record(
         actor=membership.actor(address),
         action="organisation.created",

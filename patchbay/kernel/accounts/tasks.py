@@ -1,6 +1,8 @@
 """Background work of accounts."""
 
-from patchbay.kernel.accounts import services
+from datetime import timedelta
+
+from patchbay.kernel.accounts import allowances, services
 from patchbay.kernel.accounts.models import User
 from patchbay.kernel.audit import queries as audit
 from patchbay.kernel.jobs import registry
@@ -21,3 +23,12 @@ def record_refused_sign_in(*, email: str, address: str | None, attempt: str) -> 
     recent = audit.list_events(membership.organisation_id, action=REFUSED, target_id=user.pk, limit=_LOOK_BACK).data
     if not any(event.changes.get("attempt") == attempt for event in recent):
         services.record_session(user=user, action=REFUSED, address=address, changes={"attempt": attempt})
+
+
+@registry.task("accounts.grant_allowances")
+def grant_allowances() -> None:
+    """Give every organisation the credits of its current month."""
+    allowances.grant_all()
+
+
+registry.schedule("accounts.grant_allowances", every=timedelta(hours=1))

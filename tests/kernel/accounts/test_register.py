@@ -9,9 +9,11 @@ from django.db import connection
 from patchbay.kernel.accounts import queries, services
 from patchbay.kernel.accounts.models import Membership, Organisation, User
 from patchbay.kernel.audit import queries as audit
+from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans import services as plan_services
 from patchbay.lib.errors import InvalidError
+from patchbay.lib.money import MICRO
 from tests import factories
 from tests.factories import PASSWORD
 
@@ -31,6 +33,7 @@ def test_registering_makes_a_user_who_owns_an_organisation_on_the_free_plan() ->
     assert plans.get_plan(organisation.pk).code == "free"
     assert plans.get_assignment(organisation.pk) is not None
     assert EmailAddress.objects.get(user=user).primary
+    assert ledger.get_balance(organisation.pk).available_micro == 1_000 * MICRO
     [event] = audit.list_events(organisation.pk).data
     assert (event.action, event.address, event.user_id) == ("organisation.created", "203.0.113.24", user.pk)
     assert queries.get_actor(user, organisation.pk).role == "owner"
@@ -46,6 +49,7 @@ def test_nothing_stays_when_the_last_part_fails(monkeypatch: pytest.MonkeyPatch)
     assert not User.objects.exists()
     assert not Organisation.objects.exists()
     assert not EmailAddress.objects.exists()
+    assert ledger.verify() == []
 
 
 @pytest.mark.parametrize(
