@@ -234,21 +234,18 @@ def _embed_query(embedder: Embedder | None, query: str) -> Floats | None:
 
 def _hits(rows: dict[int, IndexScope], ranked: Sequence[Ranked]) -> list[Hit]:
     """Turn ranked keys into hits; what was removed since it was ranked is left out."""
+    numbers = {r.key >> UNIT_BITS for r in ranked}
     unit_ids = dict(IndexedUnit.objects.filter(key__in=[r.key for r in ranked]).values_list("key", "unit_id"))
-    documents = (
-        IndexedDocument.objects.filter(scope__in=rows)
-        .defer("terms", "codes")
-        .in_bulk({r.key >> UNIT_BITS for r in ranked})
-    )
+    documents = IndexedDocument.objects.filter(pk__in=numbers, scope__in=rows).values_list("pk", "scope", "document_id")
+    names = {number: (rows[scope], document_id) for number, scope, document_id in documents}
     hits = []
     for found in ranked:
-        document = documents.get(found.key >> UNIT_BITS)
-        if document and found.key in unit_ids:
-            row = rows[document.scope_id]
+        if found.key in unit_ids and found.key >> UNIT_BITS in names:
+            row, document_id = names[found.key >> UNIT_BITS]
             hits.append(
                 Hit(
                     unit_id=unit_ids[found.key],
-                    document_id=document.document_id,
+                    document_id=document_id,
                     scope=Scope(row.organisation_id, row.collection),
                     score=found.score,
                     bm25=found.bm25,

@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-# One BLAS thread for each of our own: texts run side by side, and no process starts a thread for every core.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from patchbay.kernel.search.contracts import WordVectors
