@@ -2,6 +2,7 @@
 
 import itertools
 
+from patchbay.kernel.usage.contracts import Claim
 from patchbay.lib.errors import AppError, ConflictError, InvalidError, UnavailableError
 from patchbay.products.gateway.engine.metering import Charge
 
@@ -17,7 +18,7 @@ class FakeMeter:
         self.balance = balance_micro
         self.held: dict[int, int] = {}
         self.charges: list[Charge] = []
-        self.claims: dict[tuple[str, str], str] = {}
+        self.claims: dict[str, str] = {}
         self.healthy = True
         self._names = itertools.count(1)
 
@@ -42,17 +43,17 @@ class FakeMeter:
         self.balance -= charge.bill.cost_micro
         self.charges.append(charge)
 
-    def claim(self, organisation_id: str, idempotency_key: str, fingerprint: str) -> bytes | None:
-        name = (organisation_id, idempotency_key)
-        if name not in self.claims:
-            self.claims[name] = fingerprint
-            return None
-        if self.claims[name] != fingerprint:
+    def claim(self, organisation_id: str, idempotency_key: str, fingerprint: str) -> Claim:
+        claim_id = f"{organisation_id} {idempotency_key}"
+        if claim_id not in self.claims:
+            self.claims[claim_id] = fingerprint
+            return Claim(claim_id)
+        if self.claims[claim_id] != fingerprint:
             raise InvalidError
         for charge in self.charges:
-            if (charge.caller.organisation_id, charge.act.idempotency_key) == name:
-                return charge.response
+            if charge.act.claim_id == claim_id:
+                return Claim(claim_id, charge.response)
         raise ConflictError(retry_after=1)
 
-    def abandon(self, organisation_id: str, idempotency_key: str) -> None:
-        del self.claims[organisation_id, idempotency_key]
+    def abandon(self, claim_id: str) -> None:
+        del self.claims[claim_id]

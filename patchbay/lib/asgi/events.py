@@ -9,6 +9,8 @@ from patchbay.lib.asgi.request import Request, json_bytes
 from patchbay.lib.asgi.types import Headers
 
 PING_SECONDS = 15.0
+STALL_SECONDS = 30.0
+"""A client that takes nothing for so long counts as gone, or it would hold its credits for ever."""
 
 
 class EventStream:
@@ -55,8 +57,9 @@ class EventStream:
             if self.gone.is_set():
                 return False
             try:
-                await self._request.send({"type": "http.response.body", "body": data, "more_body": True})
-            except OSError:
+                async with asyncio.timeout(STALL_SECONDS):
+                    await self._request.send({"type": "http.response.body", "body": data, "more_body": True})
+            except OSError:  # TimeoutError is one
                 self.gone.set()
                 return False
             return True

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from patchbay.lib.asgi import events
 from patchbay.lib.asgi.events import EventStream
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.routing import Dispatcher, Route
@@ -80,6 +83,22 @@ async def test_a_connection_that_breaks_while_sending_counts_as_left() -> None:
     async def send(message: Any) -> None:
         if message["type"] == "http.response.body":
             raise ConnectionResetError
+
+    scope = {"method": "GET", "path": "/", "headers": [], "query_string": b"", "state": {"request_id": "req_1"}}
+    async with EventStream(Request(scope, receive, send, {})) as stream:
+        assert not await stream.send("delta", {})
+        assert stream.gone.is_set()
+
+
+async def test_a_client_that_stops_reading_counts_as_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "STALL_SECONDS", 0.01)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            await asyncio.Event().wait()
 
     scope = {"method": "GET", "path": "/", "headers": [], "query_string": b"", "state": {"request_id": "req_1"}}
     async with EventStream(Request(scope, receive, send, {})) as stream:

@@ -146,10 +146,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What is being metered, as the usage record names it."""
+    """What is being metered, as the usage record names it; `claim_id` is its claim on an Idempotency-Key."""
 
     request_id: str
     product: str
     operation: str
     plug_id: str | None = None
-    idempotency_key: str | None = None
+    claim_id: str = ""

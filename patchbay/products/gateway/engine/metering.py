@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from patchbay.kernel.plans.contracts import CostLine, PriceList, Quantities
+from patchbay.kernel.usage.contracts import Claim
 from patchbay.products.gateway.engine.contracts import Act, Caller, ChatResult, TokenUsage
 
 
@@ -63,13 +64,13 @@ class Meter(Protocol):
 
     async def settle(self, charge: Charge) -> None: ...
 
-    def claim(self, organisation_id: str, idempotency_key: str, fingerprint: str) -> bytes | None:
-        """Claim a key for one request: None when it is ours, else the stored response. Blocking, durable.
+    def claim(self, organisation_id: str, idempotency_key: str, fingerprint: str) -> Claim:
+        """Claim a key for one request; the claim of a request that was answered has its response. Blocking, durable.
 
         ConflictError while the first request is still at work, InvalidError when it had another fingerprint.
         """
         ...
 
-    def abandon(self, organisation_id: str, idempotency_key: str) -> None:
-        """Free a claim whose request was not settled. Blocking."""
+    def abandon(self, claim_id: str) -> None:
+        """Give a claim back whose request was not settled. Blocking."""
         ...

@@ -43,6 +43,7 @@ class RateLimiter:
     def take(self, name: str, per_minute: int) -> tuple[Allowance, bool]:
         """Take one request of `name`; return what is left, and whether it was granted."""
         now = self._clock()
+        per_minute = max(1, per_minute)
         interval = WINDOW_SECONDS / per_minute
         arrival = max(self._arrivals.get(name, now), now)
         # A hair of tolerance: the sum of n intervals must not exceed the window by rounding.

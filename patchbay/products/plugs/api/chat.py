@@ -4,7 +4,6 @@ Our own chat page asks on `POST /plugs/{slug}/chat` with its session cookie; the
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,16 +53,14 @@ class Asking:
     visitor: Visitor
     body: ChatBody
     asked_at: datetime
-    idempotency_key: str | None = None
+    claim_id: str = ""
     settled: bool = False
 
 
 class ChatDoor:
     """What the chat routes need: the meter, the plugs' answering, a pool for what blocks, and the rates."""
 
-    def __init__(
-        self, *, meter: Callable[[], Meter], answering: Answering, pool: BlockingPool, limiter: RateLimiter
-    ) -> None:
+    def __init__(self, *, meter: Meter, answering: Answering, pool: BlockingPool, limiter: RateLimiter) -> None:
         self._meter = meter
         self._answering = answering
         self._pool = pool
@@ -81,19 +78,19 @@ class ChatDoor:
         self._take_rate(request, visitor)
         raw, body = await _read_body(request)
         body.plugin_id = request.path_params.get("slug", body.plugin_id)
-        asking = Asking(request, visitor, body, datetime.now(UTC), _idempotency_key(request))
-        if asking.idempotency_key is None:
+        asking = Asking(request, visitor, body, datetime.now(UTC))
+        if (key := _idempotency_key(request)) is None:
             return await self._answer(asking)
         fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
-        owner = visitor.caller.organisation_id
-        stored = await self._pool.run(self._meter().claim, owner, asking.idempotency_key, fingerprint)
-        if stored is not None:
-            return await _replay(asking, stored)
+        claim = await self._pool.run(self._meter.claim, visitor.caller.organisation_id, key, fingerprint)
+        if claim.response is not None:
+            return await _replay(asking, claim.response)
+        asking.claim_id = claim.id
         try:
             await self._answer(asking)
         finally:
             if not asking.settled:
-                await self._pool.finish(self._meter().abandon, owner, asking.idempotency_key)
+                await self._pool.finish(self._meter.abandon, claim.id)
 
     def _take_rate(self, request: Request, visitor: Visitor) -> None:
         caller = visitor.caller
@@ -118,9 +115,9 @@ class ChatDoor:
                 product="plugs",
                 operation="chat",
                 plug_id=conversation.plug.id,
-                idempotency_key=asking.idempotency_key,
+                claim_id=asking.claim_id,
             ),
-            meter=self._meter(),
+            meter=self._meter,
             answering=self._answering,
             pool=self._pool,
         )
@@ -149,7 +146,7 @@ class ChatDoor:
     async def _settle(self, asking: Asking, conversation: Conversation, answer: Answer) -> ChatAnswer:
         """Pay for the answer, then keep it in its session; after the commit it is owed to the client, come what may."""
         whole = to_answer(answer, conversation, answer_id=new_id("msg"), created_at=datetime.now(UTC))
-        await answer.settle(response=json_bytes(whole) if asking.idempotency_key else None)
+        await answer.settle(response=json_bytes(whole) if asking.claim_id else None)
         asking.settled = True
         exchange = sessions.Exchange(
             session_id=conversation.session_id,

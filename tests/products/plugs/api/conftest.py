@@ -40,9 +40,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.provider = self.answers("Thirty ", "days.")
-        door = ChatDoor(
-            meter=lambda: self.meter, answering=self.answering, pool=self.pool, limiter=RateLimiter(lambda: 0.0)
-        )
+        door = ChatDoor(meter=self.meter, answering=self.answering, pool=self.pool, limiter=RateLimiter(lambda: 0.0))
         self.app = Dispatcher(make_routes(door), nowhere)
 
     def answers(self, *pieces: str, **more: Any) -> FakeProvider:
