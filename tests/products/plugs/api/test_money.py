@@ -75,6 +75,8 @@ async def worst(world: World) -> int:
 
 
 async def assert_sound(world: World) -> None:
+    """Stop, so that leases are returned and nothing moves, and recompute every balance."""
+    await blocking(world, runtime.stop)
     assert await blocking(world, ledger.verify) == []
     assert await blocking(world, usage.verify, world.actor.organisation_id) == []
 
