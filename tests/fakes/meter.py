@@ -2,13 +2,10 @@
 
 import itertools
 
+from patchbay.kernel.ledger.errors import insufficient
 from patchbay.kernel.usage.contracts import Claim
-from patchbay.lib.errors import AppError, ConflictError, InvalidError, UnavailableError
+from patchbay.lib.errors import ConflictError, InvalidError, UnavailableError
 from patchbay.products.gateway.engine.metering import Charge
-
-
-class NoCreditsError(AppError):
-    status, code, title = 402, "insufficient_credits", "Not enough credits"
 
 
 class FakeMeter:
@@ -28,7 +25,7 @@ class FakeMeter:
 
     async def hold(self, organisation_id: str, amount_micro: int) -> int:
         if amount_micro > self.balance:
-            raise NoCreditsError
+            raise insufficient(amount_micro, self.balance)
         self.balance -= amount_micro
         name = next(self._names)
         self.held[name] = amount_micro

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from patchbay.kernel.ledger.errors import InsufficientCreditsError
 from patchbay.kernel.plans.contracts import ITEMS, PriceList, Rate
 from patchbay.lib.errors import AppError, UnavailableError
 from patchbay.products.gateway import errors
@@ -21,7 +22,7 @@ from patchbay.products.gateway.engine.contracts import (
     Message,
     TokenUsage,
 )
-from tests.fakes.meter import FakeMeter, NoCreditsError
+from tests.fakes.meter import FakeMeter
 from tests.fakes.provider import FakeProvider
 
 CALLER = Caller(organisation_id="org_1", requests_per_minute=60)
@@ -90,7 +91,7 @@ async def test_tokens_that_nobody_counted_are_bytes_over_four_and_marked(meter: 
 
 async def test_the_hold_is_the_worst_case_and_is_taken_before_the_provider_is_called() -> None:
     provider = FakeProvider("text")
-    with pytest.raises(NoCreditsError):
+    with pytest.raises(InsufficientCreditsError):
         await run(FakeMeter(WORST - 1), provider)
     assert provider.requests == []
     await run(FakeMeter(WORST), provider)
@@ -104,7 +105,7 @@ async def test_of_two_at_once_with_credits_for_one_exactly_one_is_refused() -> N
     async def one() -> bool:
         try:
             await run(meter, provider)
-        except NoCreditsError:
+        except InsufficientCreditsError:
             gate.set()
             return False
         return True
