@@ -1,0 +1,25 @@
+// Dialogs are native, so focus and Escape are the browser's: data-dialog opens one, data-close closes it.
+import { $, $$ } from "./dom.js";
+
+export function open(dialog) {
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  $("[autofocus]", dialog)?.focus();
+}
+
+function fromHash() {
+  const id = location.hash.slice(1);
+  const target = id && document.getElementById(id);
+  if (target?.matches("dialog")) open(target);
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-dialog]");
+  if (opener) open(document.getElementById(opener.dataset.dialog));
+  if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+  if (event.target.matches("dialog:not([data-locked])")) event.target.close();
+});
+document.addEventListener("cancel", (event) => event.target.matches("[data-locked]") && event.preventDefault(), true);
+addEventListener("hashchange", fromHash);
+$$("dialog[data-open-now]").forEach(open);
+fromHash();

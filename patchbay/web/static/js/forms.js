@@ -1,0 +1,75 @@
+// Forms: faults on blur, the first fault focused, one submit at a time; passwords shown and measured.
+import { $, $$ } from "./dom.js";
+
+const WORDS = ["Too short", "Too short", "Weak", "Fair", "Strong"];
+
+function fault(control, message) {
+  const field = control.closest(".field");
+  const id = `${control.id}_error`;
+  let line = document.getElementById(id);
+  if (!message) {
+    line?.remove();
+    control.removeAttribute("aria-invalid");
+    return;
+  }
+  if (!line) {
+    line = document.createElement("p");
+    line.className = "error";
+    line.id = id;
+    field.append(line);
+  }
+  line.textContent = message;
+  control.setAttribute("aria-invalid", "true");
+  control.setAttribute("aria-describedby", id);
+}
+
+function check(control) {
+  if (control.willValidate && control.closest(".field")) fault(control, control.validationMessage);
+}
+
+document.addEventListener("focusout", (event) => {
+  const control = event.target;
+  if (control.matches?.(".field :is(input, select, textarea)") && control.value) check(control);
+});
+
+document.addEventListener("invalid", (event) => {
+  const form = event.target.form;
+  event.preventDefault();
+  check(event.target);
+  if (event.target === $(":invalid:not(fieldset)", form)) event.target.focus();
+}, true);
+
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (event.defaultPrevented || !button || event.target.matches("[hx-post]")) return;
+  setTimeout(() => button.setAttribute("aria-busy", "true"), 300);
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-show]");
+  if (!button) return;
+  const input = document.getElementById(button.dataset.show);
+  const shown = input.type === "password";
+  input.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", shown);
+});
+
+document.addEventListener("input", (event) => {
+  const meter = event.target.id && $(`[data-strength-of="${event.target.id}"]`);
+  if (meter) {
+    const level = Math.min(4, Math.floor(event.target.value.length / 4));
+    meter.dataset.v = level;
+    $("b", meter).textContent = WORDS[level];
+  }
+  const named = event.target.dataset.name;
+  if (named !== undefined) $(".sure", event.target.closest("dialog")).disabled = event.target.value !== named;
+  if (event.target.matches("form[data-autosubmit] *")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("change", (event) => {
+  const enabled = event.target.dataset.enables;
+  if (enabled) document.getElementById(enabled).disabled = !event.target.checked;
+});
+
+$$("[aria-invalid=true]")[0]?.focus();
+addEventListener("pageshow", () => $$("[type=submit][aria-busy]").forEach((button) => button.removeAttribute("aria-busy")));
