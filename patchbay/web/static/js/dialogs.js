@@ -8,8 +8,7 @@ export function open(dialog) {
 }
 
 function fromHash() {
-  const id = location.hash.slice(1);
-  const target = id && document.getElementById(id);
+  const target = document.getElementById(location.hash.slice(1));
   if (target?.matches("dialog")) open(target);
 }
 
@@ -21,5 +20,5 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("cancel", (event) => event.target.matches("[data-locked]") && event.preventDefault(), true);
 addEventListener("hashchange", fromHash);
-$$("dialog[data-open-now]").forEach(open);
+$$("dialog[data-open-now]").forEach((dialog) => open(dialog));
 fromHash();

@@ -1,0 +1,72 @@
+"""Pages that look over everything: the start, the dashboard, the docs, the mail that was not sent."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET
+
+from patchbay.kernel.audit import queries as audit
+from patchbay.kernel.keys import queries as keys
+from patchbay.lib import mail
+from patchbay.lib.errors import AppError, NotFoundError
+from patchbay.lib.pages import PageRequest, signed_in
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The start: the dashboard for members, signing in for everyone else."""
+    return redirect("dashboard" if request.user.is_authenticated else settings.LOGIN_URL)
+
+
+@require_GET
+@signed_in
+def dashboard(request: PageRequest) -> HttpResponse:
+    organisation_id = request.actor.organisation_id
+    owner = request.actor.role == "owner"
+    context = {
+        "keys": [key for key in keys.list_keys(organisation_id) if key.state == "active"],
+        "activity": audit.list_events(organisation_id, limit=6).data if owner else None,
+        "base_url": settings.BASE_URL,
+    }
+    return render(request, "site/dashboard.html", context)
+
+
+@require_GET
+def docs(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/docs.html", {"base_url": settings.BASE_URL})
+
+
+@require_GET
+def error_docs(request: HttpRequest) -> HttpResponse:
+    """Every problem's `type` leads here, to its code."""
+    kinds = {error.code: error for error in _errors(AppError)}
+    errors = sorted(kinds.values(), key=lambda error: (error.status, error.code))
+    return render(request, "site/errors.html", {"errors": errors})
+
+
+@require_GET
+def outbox(request: HttpRequest) -> HttpResponse:
+    """Mail of an instance without an SMTP server, for whoever sits at the machine; it holds links that sign in."""
+    _require_loopback(request)
+    return render(request, "site/mail.html", {"mails": mail.list_messages()})
+
+
+@require_GET
+def outbox_message(request: HttpRequest, message_id: str) -> HttpResponse:
+    _require_loopback(request)
+    return render(request, "site/message.html", {"mail": mail.get_message(message_id)})
+
+
+def _require_loopback(request: HttpRequest) -> None:
+    if request.META.get("REMOTE_ADDR") not in LOOPBACK or "HTTP_X_FORWARDED_FOR" in request.META:
+        raise NotFoundError("There is no page at this address.")
+
+
+def _errors(parent: type[AppError]) -> Iterator[type[AppError]]:
+    yield parent
+    for child in parent.__subclasses__():
+        yield from _errors(child)
