@@ -7,7 +7,7 @@ from django import template
 from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from patchbay.lib.money import MICRO
 
@@ -29,9 +29,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "hour"), (7 * 86400, 86
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Draw one icon of the sprite; decoration only, so the words beside it must say it."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
-    )
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
 
 
 @register.filter
@@ -47,7 +45,7 @@ def amount(micro: int) -> SafeString:
 def ago(moment: datetime | None) -> SafeString:
     """Show how long ago (or until) a time is, with the exact time as its title."""
     if moment is None:
-        return format_html('<span class="quiet">never</span>')
+        return mark_safe('<span class="quiet">never</span>')
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.astimezone(UTC).isoformat(timespec="seconds"),
