@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from patchbay.kernel.search.contracts import Embedder, Floats
-    from patchbay.kernel.search.engine.directory import Directories
+    from patchbay.kernel.search.engine.directory import Directories, Directory
     from patchbay.kernel.search.engine.ranking import Ranked
 
 logger = logging.getLogger(__name__)
@@ -111,6 +111,15 @@ def search(
         query_vector = _embed_query(embedder, query)
     ranked = ranking.rank(directory, tokens.query_terms(query), query_vector, limit)
     return _hits(rows, ranked)
+
+
+def find_directory(scopes: Sequence[Scope]) -> Directory | None:
+    """Return where the units of these scopes stand, for counting their words; None when nothing was indexed."""
+    from patchbay.kernel.search.engine.directory import join
+
+    rows = _find(scopes)
+    held = _held()
+    return join([held.get(row, "") for row in rows]) if rows else None
 
 
 def embed_document(*, scope: Scope, document_id: str, seconds: float = EMBED_SECONDS) -> int:

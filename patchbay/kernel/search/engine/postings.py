@@ -104,6 +104,14 @@ def score(directory: Directory, terms: Sequence[int]) -> NDArray[np.float64]:
     return scores.astype(np.float64, copy=False)
 
 
+def count(directory: Directory, terms: Sequence[int]) -> dict[int, int]:
+    """Return in how many units of the directory each term stands; terms that stand nowhere are left out."""
+    counts: dict[int, int] = {}
+    for term, _, units in _read(directory.scope_ids, list(dict.fromkeys(terms))):
+        counts[term] = counts.get(term, 0) + len(units) // RECORD.itemsize
+    return counts
+
+
 def _read(scope_ids: Sequence[int], terms: Sequence[int]) -> list[tuple[Any, ...]]:
     """Return (term, document number, records) of these scopes alone."""
     if not terms or not scope_ids:

@@ -1,7 +1,7 @@
 """What crosses the borders of the gateway: requests, events, usage, and the protocol that a provider fulfils."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
@@ -25,7 +25,8 @@ class Passage:
     """One passage that the prompt carries under `number` (from 1), with what retrieval knows about it.
 
     `score` is the fused score; `bm25` and `cosine` are the raw ones, None where that half did not find it. A rank
-    counts from 1. `headings` is the path of headings above the text.
+    counts from 1. `headings` is the path of headings above the text; `context` is all that is indexed with it: the
+    headings, the columns of a row, the words that open a list. `spans` are its sentences (start, end in `text`).
     """
 
     number: int
@@ -39,14 +40,21 @@ class Passage:
     bm25_rank: int | None = None
     cosine: float | None = None
     vector_rank: int | None = None
+    context: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an extractive model answers from: the bare question and the passages, as the prompt numbers them."""
+    """What an extractive model answers from: the bare question and the passages, as the prompt numbers them.
+
+    `word_counts` says in how many of all `units` (not only the passages) each word of the question stands.
+    """
 
     question: str
     passages: tuple[Passage, ...]
+    units: int = 0
+    word_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,16 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The whole answer: `text` and `citations` as they were given out piece by piece; `support` 0–1 or unknown."""
+    """The whole answer: `text` and `citations` as they were given out piece by piece; `support` 0–1 or unknown.
+
+    `withheld` counts the model's sentences that no verified quote bore out.
+    """
 
     outcome: Outcome
     text: str
     citations: tuple[Citation, ...]
     support: float | None
+    withheld: int = 0
 
 
 class Reader(Protocol):
