@@ -8,12 +8,12 @@ isations izations isation ization ations ation ments ment nesses ness ings ing e
 ances ance ences ence ers er ed ies es s ly al e y
 """
 _STOP = """
-a about above after again all also an and any are as at be because been before being below but by can could did do
-does doing don't each either for from get gets got had has have having he her here his how i if in into is it its itself
-just let may me might more most must my need no nor not of off on once only or other our out over own per please same say
-says shall she should since so some such than that the their them then there these they this those through thus to too
-under until up upon us very was we were what what's when where whether which while who whom whose why will with within
-would yes you your i'm it's isn't can't haven't tell
+a about above after again all also an and any are as at be because been before being below but by can could did
+do does doing don't each either for from get gets got had has have having he her here his how i if in into is it
+its itself just let may me might more most must my need no nor not of off on once only or other our out over own
+per same say please says shall she should since so some such than that the their them then there these they this
+those through thus to too under until up upon us very was we were what what's when where whether which while who
+whom whose why will with within would yes you your i'm it's isn't can't haven't tell
 """
 _ENDINGS = tuple(_SUFFIXES.split())
 STOP_WORDS = frozenset(_STOP.split())

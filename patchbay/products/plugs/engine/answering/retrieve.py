@@ -20,7 +20,9 @@ from patchbay.products.plugs.models import Unit, VersionText
 MAX_PASSAGES = 24
 FEW_WORDS = 4
 """A question of no more words leans on the one before it."""
-_POINTING = frozenset(("it", "its", "that", "this", "these", "those", "they", "them", "he", "she", "then", "same", "one"))
+_POINTING = frozenset(
+    ("it", "its", "that", "this", "these", "those", "they", "them", "he", "she", "then", "same", "one")
+)
 
 
 @dataclass(frozen=True, slots=True)
