@@ -4,7 +4,7 @@ import re
 
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\W_]+")
 _SUFFIXES = """
-isations izations isation ization ations ation ments ment nesses ness ings ing edly ingly ions ion
+atings ating ated ates ate isations izations isation ization ations ation ments ment nesses ness ings ing edly ingly ions ion
 ances ance ences ence ers er ed ies es s ly al e y
 """
 _STOP = """
@@ -15,13 +15,21 @@ per same say please says shall she should since so some such than that the their
 those through thus to too under until up upon us very was we were what what's when where whether which while who
 whom whose why will with within would yes you your i'm it's isn't can't haven't tell
 """
+_UNITS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+_TEENS = "eighteen nineteen"
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_NUMBERS = {
+    **{word: str(value) for value, word in enumerate(f"{_UNITS} {_TEENS}".split(), 2)},
+    **{word: str(value * 10) for value, word in enumerate(_TENS, 2)},
+}
+_COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})-(one|two|three|four|five|six|seven|eight|nine)\b")
 _ENDINGS = tuple(_SUFFIXES.split())
 STOP_WORDS = frozenset(_STOP.split())
 
 
 def find_words(text: str) -> list[str]:
-    """Return the words and numbers of a text, in lower case, in order, with repeats."""
-    return _WORD.findall(text.replace("’", "'").lower())
+    """Return the words and numbers of a text, in lower case, in order, with repeats; `twenty-four` is `24`."""
+    return _WORD.findall(_COMPOUND.sub(_digits, text.replace("’", "'").lower()))
 
 
 def content_words(text: str) -> list[str]:
@@ -34,11 +42,22 @@ def is_number(word: str) -> bool:
 
 
 def stem(word: str) -> str:
-    """Return a short common form: `payments` and `paying` → `pay`; numbers lose the commas between thousands."""
+    """Return a short common form: `payments` and `paying` → `pay`; numbers are digits without commas."""
     if is_number(word):
         return word.replace(",", "")
+    if word in _NUMBERS:
+        return _NUMBERS[word]
     word = word.removesuffix("'s")
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
+            return _undouble(word[: -len(ending)])
     return word
+
+
+def _undouble(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls" else word
+
+
+def _digits(match: re.Match[str]) -> str:
+    unit = match.group(2)
+    return str(int(_NUMBERS[match.group(1)]) + (1 if unit == "one" else int(_NUMBERS[unit])))

@@ -32,7 +32,7 @@ The deposit is returned within ten days of the end of the hire. [[2|The Owner sh
 days after the hire ends.]]
 """.strip()
 
-_TAG = re.compile(r"<(?=\s*/?\s*passages?\b)", re.IGNORECASE)
+_TAG = re.compile(r"<(?=/?passages?\b)", re.IGNORECASE)
 
 
 def build_prompt(question: Question, passages: Sequence[Passage]) -> tuple[Message, ...]:
@@ -55,7 +55,7 @@ def _block(passage: Passage) -> str:
         where.append(f'page="{passage.page}"')
     if passage.headings:
         where.append(f'section="{_attribute(" > ".join(passage.headings))}"')
-    return f'<passage n="{passage.number}" {" ".join(where)}>\n{passage.text}\n</passage>'
+    return f'<passage n="{passage.number}" {" ".join(where)}>\n{defuse(passage.text)}\n</passage>'
 
 
 def _attribute(text: str) -> str:

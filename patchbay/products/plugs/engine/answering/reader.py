@@ -21,6 +21,8 @@ MAX_NEAREST = 3
 NEAREST_CHARACTERS = 600
 MIN_SUPPORT = 0.4
 """Below this, a sentence and its quotes speak of different things."""
+MIN_SUPPORT_UNSOURCED = 0.75
+"""What a sentence needs that names no source itself, but whose neighbour does."""
 
 _TAIL = re.compile(r"\s*[.,;:!?)\]”’\"']+(?=\s|$)")
 _FRAME = re.compile(r":\s*$")
@@ -114,15 +116,17 @@ class VerifyingReader:
             return []
         sentences = [group.prose[start:end] for start, end in split_sentences(group.prose)]
         quotes = [span.quote for span in group.spans]
-        kept = [sentence for sentence in _with_frames(sentences) if self._bears(sentence, quotes)]
-        self._withheld += len(_with_frames(sentences)) - len(kept)
+        said = _with_frames(sentences)
+        least = [MIN_SUPPORT_UNSOURCED] * (len(said) - 1) + [MIN_SUPPORT]
+        kept = [sentence for sentence, bound in zip(said, least, strict=False) if self._bears(sentence, quotes, bound)]
+        self._withheld += len(said) - len(kept)
         return self._give(" ".join(kept), group.spans) if kept else []
 
-    def _bears(self, sentence: str, quotes: Sequence[str]) -> bool:
+    def _bears(self, sentence: str, quotes: Sequence[str], least: float) -> bool:
         if not quotes or support.invents_number(sentence, quotes, self._question):
             return False
         covered = support.measure(sentence, quotes, self._question)
-        if covered < MIN_SUPPORT:
+        if covered < least:
             return False
         self._measures.append((len(sentence.split()), covered))
         return True
