@@ -4,8 +4,8 @@ import re
 
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\W_]+")
 _SUFFIXES = """
-atings ating ated ates ate isations izations isation ization ations ation ments ment nesses ness ings ing edly ingly ions ion
-ances ance ences ence ers er ed ies es s ly al e y
+atings ating ated ates ate isations izations isation ization ations ation ments ment nesses ness ings ing edly ingly
+ions ion ances ance ences ence ers er ed ies es s ly al e y
 """
 _STOP = """
 a about above after again all also an and any are as at be because been before being below but by can could did
