@@ -13,7 +13,9 @@ from patchbay.products.plugs.models import Document, DocumentVersion, Plug, Unit
 
 def get_document(organisation_id: str, plug: Plug, document_id: str) -> Document:
     """Return a document with its newest and its answering version; DocumentNotFoundError unless it is there to see."""
-    document = list_documents(organisation_id, plug).filter(id=document_id).first()
+    document = None
+    if "\0" not in document_id:  # PostgreSQL takes no such text, not even to compare
+        document = list_documents(organisation_id, plug).filter(id=document_id).first()
     if document is None:
         raise DocumentNotFoundError(f"The plug {plug.slug} has no document {document_id[:60]!r}.")
     return document

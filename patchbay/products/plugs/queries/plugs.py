@@ -19,6 +19,8 @@ def get_plug(organisation_id: str, id_or_slug: str) -> Plug:
 
 def find_plug(organisation_id: str, id_or_slug: str) -> Plug | None:
     """Return a plug that the organisation has, by id or slug, or None."""
+    if "\0" in id_or_slug:  # PostgreSQL takes no such text, not even to compare
+        return None
     return list_plugs(organisation_id).filter(Q(id=id_or_slug) | Q(slug=id_or_slug)).first()
 
 
