@@ -6,4 +6,8 @@ class PlugsConfig(AppConfig):
     label = "plugs"
 
     def ready(self) -> None:
+        from patchbay.kernel.keys import services as keys
         from patchbay.products.plugs import tasks  # noqa: F401 (registers the tasks)
+        from patchbay.products.plugs.scopes import PlugsOfOrganisation
+
+        keys.register_plug_scopes(PlugsOfOrganisation())

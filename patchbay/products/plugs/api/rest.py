@@ -60,7 +60,9 @@ class DocumentOut(Schema):
 
 class TextSpan(Schema):
     start: int = Field(0, ge=0, le=_LARGEST, description="First Unicode code point")
-    end: int | None = Field(None, ge=0, le=_LARGEST, description="Code point after the last; the end of the text when left out")
+    end: int | None = Field(
+        None, ge=0, le=_LARGEST, description="Code point after the last; the end of the text when left out"
+    )
 
 
 @router.post("", response={201: PlugOut}, summary="Create a plug", operation_id="create_plug")

@@ -5,12 +5,13 @@ not at all. Running it again, or twice at once, changes nothing: a version that 
 """
 
 import contextlib
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -26,6 +27,9 @@ from patchbay.products.plugs.models import Document, DocumentVersion, Unit, Vers
 MAX_ATTEMPTS = 3
 """Reading that often killed its worker is not tried again."""
 
+_UNIT_COLUMNS = (
+    "id", "version_id", "ordinal", "kind", "start", "end", "page", "headings", "text", "search_text",
+)  # fmt: skip
 _PROCESSING, _READY, _ERROR = (
     DocumentVersion.Status.PROCESSING,
     DocumentVersion.Status.READY,
@@ -119,29 +123,43 @@ def _pinned(version: DocumentVersion, digest: Digest) -> DocumentVersion:
 def _answer_from(document: Document, version: DocumentVersion, digest: Digest) -> None:
     """Replace the document's units, in the table and in search, by this version's."""
     Unit.objects.filter(version__document=document).delete()
-    units = [
-        Unit(
-            id=f"{version.pk}.{ordinal}",
-            version=version,
-            ordinal=ordinal,
-            kind=draft.kind,
-            start=draft.start,
-            end=draft.end,
-            page=draft.page,
-            headings=list(draft.headings),
-            text=digest.text[draft.start : draft.end],
-            search_text=draft.search_text,
-        )
-        for ordinal, draft in enumerate(digest.units)
-    ]
-    Unit.objects.bulk_create(units, batch_size=500)
+    identifiers = [f"{version.pk}.{ordinal}" for ordinal in range(len(digest.units))]
+    _insert_units(version, identifiers, digest)
     search.index(
         scope=Scope(document.organisation_id, document.plug_id),
         document_id=document.id,
-        units=[SearchUnit(unit.id, unit.search_text, unit.search_text) for unit in units],
+        units=[
+            SearchUnit(identifier, draft.search_text, draft.search_text)
+            for identifier, draft in zip(identifiers, digest.units, strict=True)
+        ],
     )
     document.current = version
     document.save(update_fields=["current"])
+
+
+def _insert_units(version: DocumentVersion, identifiers: Sequence[str], digest: Digest) -> None:
+    """Insert without an object for each row: of three thousand units that is a third of the CPU of becoming ready."""
+    rows = [
+        (
+            identifier,
+            version.pk,
+            ordinal,
+            draft.kind,
+            draft.start,
+            draft.end,
+            draft.page,
+            json.dumps(draft.headings),
+            digest.text[draft.start : draft.end],
+            draft.search_text,
+        )
+        for ordinal, (identifier, draft) in enumerate(zip(identifiers, digest.units, strict=True))
+    ]
+    with connection.cursor() as cursor:
+        quote = connection.ops.quote_name
+        columns = ", ".join(map(quote, _UNIT_COLUMNS))
+        marks = ", ".join(["%s"] * len(_UNIT_COLUMNS))
+        table = quote(Unit._meta.db_table)
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 (own names only)
 
 
 def _emit(type: str, version: DocumentVersion, **facts: object) -> None:

@@ -52,7 +52,13 @@ class Reader:
         job = Job(str(path), media_type, cpu_seconds, wall_seconds, memory_bytes)
         with self._lock:
             reply = self._ask(job)
-        log.info("file read", failure=reply.failure, cpu_seconds=reply.cpu_seconds, peak_bytes=reply.peak_bytes)
+        log.info(
+            "file read",
+            failure=reply.failure,
+            detail=reply.message,
+            cpu_seconds=reply.cpu_seconds,
+            peak_bytes=reply.peak_bytes,
+        )
         if reply.digest is not None:
             return reply.digest
         raise UnreadableError(reply.message if reply.failure == "unreadable" else _MESSAGES[reply.failure or "crashed"])

@@ -5,6 +5,7 @@ fork and not the start of an interpreter. It runs as `python -m …reader.host`,
 ends when its stdin does or nothing came for a minute.
 """
 
+import codecs
 import os
 import resource
 import select
@@ -19,6 +20,7 @@ from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
 from patchbay.products.plugs.engine.reader.protocol import LENGTH, Failure, Job, Reply, pack
 
 IDLE_SECONDS = 60.0
+_ENCODINGS = ("ascii", "utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252", "latin-1", "cp437")
 _PIECE = 1 << 20
 _JOB = msgspec.msgpack.Decoder(Job)
 
@@ -26,6 +28,8 @@ _JOB = msgspec.msgpack.Decoder(Job)
 def main() -> None:
     """Serve jobs until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the whole group; the worker decides
+    for name in _ENCODINGS:  # Python loads them from files on first use, which a child may not open
+        codecs.lookup(name)
     while select.select([0], [], [], IDLE_SECONDS)[0]:
         head = _read_exactly(LENGTH.size)
         if not head:

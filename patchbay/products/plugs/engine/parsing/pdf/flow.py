@@ -73,7 +73,7 @@ class Flow:
                     if 0.8 * line.size < distance < 2.4 * line.size:
                         pitches.append(distance / line.size)
         if sizes:
-            self._body = sizes.most_common(1)[0][0]
+            self._body = max(sizes, key=sizes.__getitem__)
         self._body_bold = bold > letters / 2
         self._pitch = (median(pitches) if pitches else 1.2) * self._body
 

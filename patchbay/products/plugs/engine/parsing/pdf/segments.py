@@ -15,6 +15,7 @@ from patchbay.products.plugs.engine.parsing.text import clean
 
 GAP = 1.1  # in font sizes: wider than the spaces of a justified line, narrower than the gap between cells
 _DENSE = 0.7  # a line that is wider than this per character (in font sizes) may hide a gap
+_BOLD_MATTERS = 100  # characters: longer lines are neither headings nor cells
 _HYPHEN = "\ufffe"  # PDFium's sign for a word broken at the end of a line
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00a0": " ", "\u00ad": ""})
 
@@ -72,7 +73,7 @@ class PageText:
         size = (
             max(pdfium.FPDFText_GetFontSize(self._page, first), pdfium.FPDFText_GetFontSize(self._page, last)) or 10.0
         )
-        bold = self._is_bold(first) and self._is_bold(last)
+        bold = len(text) <= _BOLD_MATTERS and self._is_bold(first) and self._is_bold(last)
         if not boxes:
             return []
         if not self._may_hold_gap(boxes, text, size):
