@@ -144,7 +144,7 @@ class _Cutter:
     def _emit(self, kind: str, start: int, end: int, body: str, lead: str) -> None:
         headings = tuple(text for _, text in self.path)
         text = body or self.composed.text[start:end]
-        above = " · ".join(headings)
+        above = " / ".join(headings)
         parts = (above, lead, text, add_aliases(f"{above} {text}", self.aliases) if self.aliases else "")
         search_text = "\n".join(part for part in parts if part)
         page = page_at(self.composed.page_starts, start)

@@ -1,5 +1,6 @@
 """Reads a PDF with PDFium and puts the parts together."""
 
+import itertools
 from typing import Any
 
 import pypdfium2
@@ -14,6 +15,7 @@ from patchbay.products.plugs.engine.parsing.pdf.segments import PageText, Segmen
 
 MAX_PAGES = 5_000
 _SHOWN = 12
+_WRAPPED = 6  # lines that a wrapped cell may put between two full lines of a table
 
 
 def parse(data: bytes) -> Parsed:
@@ -82,13 +84,22 @@ def _page(page: Any, budget: TextBudget) -> tuple[list[Segment], float, list[flo
         segments = PageText(textpage, text, characters).segments()
     finally:
         textpage.close()
-    rules = horizontal_rules(page) if _may_hold_table(segments) else []
+    rules = horizontal_rules(page) if _may_wrap_cells(segments) else []
     return segments, page.get_height(), rules
 
 
-def _may_hold_table(segments: list[Segment]) -> bool:
-    heights = [round(segment.middle) for segment in segments]
-    return len(heights) - len(set(heights)) >= 2
+def _may_wrap_cells(segments: list[Segment]) -> bool:
+    """Whether lines of several pieces stand around one of fewer: only then does it matter where rows are ruled off."""
+    parts: dict[int, int] = {}
+    for segment in segments:
+        middle = round(segment.middle)
+        parts[middle] = parts.get(middle, 0) + 1
+    counts = [parts[middle] for middle in sorted(parts)]
+    wide = [at for at, count in enumerate(counts) if count > 1]
+    return any(
+        after - before <= _WRAPPED and (after - before > 1 or counts[before] != counts[after])
+        for before, after in itertools.pairwise(wide)
+    )
 
 
 def _has_image(page: Any) -> bool:

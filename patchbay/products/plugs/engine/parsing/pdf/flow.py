@@ -68,7 +68,7 @@ class Flow:
                 sizes[round(line.size, 1)] += count
                 letters += count
                 bold += count if line.bold else 0
-                if above and above.region == line.region and abs(above.size - line.size) < 0.6:
+                if above and len(line.parts) == 1 and above.region == line.region and abs(above.size - line.size) < 0.6:
                     distance = above.middle - line.middle
                     if 0.8 * line.size < distance < 2.4 * line.size:
                         pitches.append(distance / line.size)

@@ -19,6 +19,9 @@ _BOLD_MATTERS = 100  # characters: longer lines are neither headings nor cells
 _HYPHEN = "\ufffe"  # PDFium's sign for a word broken at the end of a line
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00a0": " ", "\u00ad": ""})
 
+Box = tuple[float, float, float, float]
+"""Left, right, bottom, top in points."""
+
 
 @dataclass(slots=True)
 class Segment:
@@ -76,11 +79,15 @@ class PageText:
         bold = len(text) <= _BOLD_MATTERS and self._is_bold(first) and self._is_bold(last)
         if not boxes:
             return []
-        if not self._may_hold_gap(boxes, text, size):
-            return [_segment(text, boxes, size, bold, broken)]
-        return self._split(text, start, size, bold, broken)
+        if " " in text:
+            groups = _grouped(boxes, size * GAP)
+            if len(groups) > 1:
+                return self._cut(text, start, groups, size, bold, broken)
+            if boxes[-1][1] - boxes[0][0] > len(text) * size * _DENSE:
+                return self._split(text, start, size, bold, broken)
+        return [_segment(text, boxes, size, bold, broken)]
 
-    def _boxes(self, first: int, count: int) -> list[tuple[float, float, float, float]]:
+    def _boxes(self, first: int, count: int) -> list[Box]:
         """Return (left, right, bottom, top) of each run of characters."""
         left, top, right, bottom = self._box
         boxes = []
@@ -89,19 +96,28 @@ class PageText:
             boxes.append((left.value, right.value, bottom.value, top.value))
         return boxes
 
-    @staticmethod
-    def _may_hold_gap(boxes: list[tuple[float, float, float, float]], text: str, size: float) -> bool:
-        if " " not in text:
-            return False
-        if any(right[0] - left[1] > size * GAP for left, right in itertools.pairwise(boxes)):
-            return True
-        return bool(boxes[-1][1] - boxes[0][0] > len(text) * size * _DENSE)
+    def _cut(
+        self, text: str, start: int, groups: list[list[Box]], size: float, bold: bool, broken: bool
+    ) -> list[Segment]:
+        """Cut a line at the gaps between its rectangles: a piece ends with the word before one."""
+        pieces: list[Segment] = []
+        begin = position = 0
+        edges = [group[0][0] - 1.0 for group in groups[1:]]
+        for word in text.split(" "):
+            at = len(pieces)
+            if word and position and at < len(edges) and self._character(start + position)[0] >= edges[at]:
+                pieces.append(_segment(text[begin:position].strip(), groups[at], size, bold, False))
+                begin = position
+            position += len(word) + 1
+        rest = [box for group in groups[len(pieces) :] for box in group]
+        pieces.append(_segment(text[begin:].strip(), rest, size, bold, broken))
+        return pieces
 
     def _split(self, text: str, start: int, size: float, bold: bool, broken: bool) -> list[Segment]:
-        """Cut a line wherever the white between two words is wider than a space."""
+        """Cut a line of one rectangle wherever the white between two words is wider than a space."""
         pieces: list[Segment] = []
         begin = 0
-        previous: tuple[float, float, float, float] | None = None
+        previous: Box | None = None
         position = 0
         for word in text.split(" "):
             if not word:
@@ -122,12 +138,12 @@ class PageText:
         text = text.strip()
         return _segment(text, [self._span(start + lead, len(text))], size, bold, False)
 
-    def _span(self, start: int, length: int) -> tuple[float, float, float, float]:
+    def _span(self, start: int, length: int) -> Box:
         """Return the box around characters `start` to `start + length` from those of its ends."""
         a, b = self._character(start), self._character(start + length - 1)
         return a[0], b[1], min(a[2], b[2]), max(a[3], b[3])
 
-    def _character(self, position: int) -> tuple[float, float, float, float]:
+    def _character(self, position: int) -> Box:
         left, top, right, bottom = self._box
         pdfium.FPDFText_GetCharBox(self._page, self._index(position), left, right, bottom, top)
         return left.value, right.value, bottom.value, top.value
@@ -144,9 +160,18 @@ class PageText:
         return b"Bold" in self._name.value or b"Black" in self._name.value
 
 
-def _segment(
-    text: str, boxes: list[tuple[float, float, float, float]], size: float, bold: bool, broken: bool
-) -> Segment:
+def _grouped(boxes: list[Box], gap: float) -> list[list[Box]]:
+    """Part the rectangles of a line where the white between two is wider than `gap`."""
+    groups = [[boxes[0]]]
+    for before, box in itertools.pairwise(boxes):
+        if box[0] - before[1] > gap:
+            groups.append([box])
+        else:
+            groups[-1].append(box)
+    return groups
+
+
+def _segment(text: str, boxes: list[Box], size: float, bold: bool, broken: bool) -> Segment:
     if not (text.isascii() and text.isprintable()):
         text = clean(text).translate(_LIGATURES)
     if len(boxes) == 1:

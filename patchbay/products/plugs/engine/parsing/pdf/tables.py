@@ -75,10 +75,11 @@ def _within_one(part: Segment, spans: Sequence[tuple[float, float]]) -> bool:
 
 def _columns(run: Sequence[Line]) -> list[tuple[float, float]]:
     """Return the columns as spans: the pieces of the fullest lines, merged where they overlap."""
-    most = max(len(line.parts) for line in run)
-    spans = sorted(
-        (part.left, part.right) for line in run if len(line.parts) >= max(2, most - 1) for part in line.parts
-    )
+    counts = [len(line.parts) for line in run]
+    most = max(counts)
+    # A header cell may reach over two columns; lines that fill every column tell them apart.
+    least = most if 5 * counts.count(most) >= 2 * sum(count > 1 for count in counts) else max(2, most - 1)
+    spans = sorted((part.left, part.right) for line in run if len(line.parts) >= least for part in line.parts)
     columns: list[tuple[float, float]] = []
     for left, right in spans:
         if columns and left < columns[-1][1]:
