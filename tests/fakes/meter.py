@@ -1,5 +1,6 @@
 """A ledger in memory: one balance, holds taken from it, charges settled against them."""
 
+import asyncio
 import itertools
 
 from patchbay.kernel.ledger.errors import insufficient
@@ -16,6 +17,7 @@ class FakeMeter:
         self.held: dict[int, int] = {}
         self.charges: list[Charge] = []
         self.claims: dict[str, str] = {}
+        self.settled = asyncio.Event()
         self.healthy = True
         self._names = itertools.count(1)
 
@@ -39,6 +41,7 @@ class FakeMeter:
             self.release(charge.hold)
         self.balance -= charge.bill.cost_micro
         self.charges.append(charge)
+        self.settled.set()
 
     def claim(self, organisation_id: str, idempotency_key: str, fingerprint: str) -> Claim:
         claim_id = f"{organisation_id} {idempotency_key}"

@@ -1,0 +1,99 @@
+"""With a model configured the same question is answered by an OpenAI-compatible server, metered the same way."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from patchbay.kernel.plans import queries as plans
+from patchbay.kernel.plans.contracts import Quantities
+from patchbay.lib.money import to_text
+from patchbay.products.gateway.apps import GatewayConfig
+from patchbay.products.gateway.engine import registry
+from patchbay.products.gateway.engine.http import HttpClient
+from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
+from patchbay.products.plugs.engine.pipeline import MAX_OUTPUT_TOKENS
+from tests import factories
+from tests.fakes.openai_server import API_KEY, FakeOpenAI, Script, fake_openai
+from tests.products.plugs.api.conftest import World
+
+
+@pytest.fixture
+async def server(world: World, settings: Any) -> AsyncIterator[FakeOpenAI]:
+    settings.MODEL = "big-model"
+    async with fake_openai() as fake:
+        provider = OpenAIProvider(base_url=fake.base_url, api_key=API_KEY, client=HttpClient(read_seconds=0.5))
+        registry.register(provider, "big-model")
+        yield fake
+        await provider.close()
+
+
+async def test_a_live_key_is_answered_by_the_configured_model(world: World, server: FakeOpenAI) -> None:
+    answer = await world.ask(stream=True)
+    done = answer.events[-1][1]
+    assert (done["model"], done["answer"]) == ("big-model", "Hello world.")
+    [call] = server.calls
+    assert (call["model"], call["max_tokens"]) == ("big-model", MAX_OUTPUT_TOKENS)
+    assert call["messages"][0] == {"role": "system", "content": "You are exact."}
+
+
+async def test_its_own_count_is_charged_by_the_price_list(world: World, server: FakeOpenAI) -> None:
+    details = {"prompt_tokens": 1001, "completion_tokens": 33, "prompt_tokens_details": {"cached_tokens": 7}}
+    server.then(Script(usage=details))
+    usage = (await world.ask()).json()["usage"]
+    prices = await world.pool.run(plans.get_prices)
+    expected = prices.total_micro(Quantities(prompt_tokens=1001, cached_tokens=7, completion_tokens=33))
+    assert usage == {
+        "prompt_tokens": 1001,
+        "completion_tokens": 33,
+        "cached_tokens": 7,
+        "estimated": False,
+        "credits": to_text(expected),
+    }
+    assert world.meter.charges[0].bill.cost_micro == expected
+
+
+async def test_what_it_does_not_count_is_estimated_and_marked(world: World, server: FakeOpenAI) -> None:
+    server.then(Script(usage=None))
+    usage = (await world.ask()).json()["usage"]
+    assert (usage["estimated"], usage["completion_tokens"]) == (True, 3)
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "code"),
+    [
+        (Script(status=429, headers={"retry-after": "3"}), 503, "model_busy"),
+        (Script(status=500), 503, "model_unavailable"),
+        (Script(status=401), 502, "model_refused"),
+        (Script(reset_before_head=True), 503, "model_unavailable"),
+        (Script(reset_after_pieces=2), 503, "model_unavailable"),
+        (Script(stall_after_pieces=1), 504, "model_timeout"),
+        (Script(finish_reason=None), 502, "model_broken"),
+        (Script(raw_event="{"), 502, "model_broken"),
+    ],
+)
+async def test_its_failures_are_problems_and_free(
+    world: World, server: FakeOpenAI, script: Script, status: int, code: str
+) -> None:
+    server.then(script)
+    answer = await world.ask()
+    assert (answer.status, answer.json()["code"]) == (status, code)
+    assert not world.meter.charges
+    assert not world.meter.held
+
+
+async def test_a_test_key_never_reaches_it(world: World, server: FakeOpenAI) -> None:
+    tester = await world.pool.run(factories.key, world.actor, environment="test")
+    assert (await world.ask(secret=tester.secret)).json()["model"] == registry.OFFLINE_MODEL
+    assert not server.calls
+
+
+def test_a_model_in_the_settings_is_registered_at_the_start(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setattr(registry, "_providers", {})
+    config = GatewayConfig.create("patchbay.products.gateway")
+    settings.MODEL, settings.OPENAI_BASE_URL = "", "http://127.0.0.1:9/v1"
+    config.ready()
+    assert "big-model" not in registry._providers
+    settings.MODEL = "big-model"
+    config.ready()
+    assert registry.resolve("big-model").name == "openai"
