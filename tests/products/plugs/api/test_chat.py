@@ -245,7 +245,7 @@ async def test_a_full_pool_is_refused_at_once(world: World) -> None:
 
 
 async def count_sessions(world: World) -> int:
-    return await BlockingPool("count", threads=1, queue=0).run(ChatSession.objects.count)
+    return await world.pool.run(ChatSession.objects.count)
 
 
 class TestRetries:
@@ -307,10 +307,10 @@ class TestSessions:
 
     async def test_a_question_and_its_answer_are_stored(self, world: World) -> None:
         whole = (await world.ask("How   long\nis it?")).json()
-        session = await ChatSession.objects.aget(id=whole["session_id"])
+        session = await world.pool.run(ChatSession.objects.get, id=whole["session_id"])
         assert session.organisation_id == world.actor.organisation_id
         assert (session.plug_id, session.key_id, session.title) == (world.plug.id, world.key.key.id, "How long is it?")
-        messages = [m async for m in ChatMessage.objects.filter(session=session).order_by("created_at")]
+        messages = await world.pool.run(lambda: list(ChatMessage.objects.order_by("created_at")))
         assert [(m.role, m.content) for m in messages] == [
             ("user", "How   long\nis it?"),
             ("assistant", "Thirty days."),
@@ -354,7 +354,7 @@ class TestSessions:
         provider = world.answers("a", "b", gate=gate)
         asking = asyncio.create_task(world.ask(session_id=session_id))
         await provider.called.wait()
-        await ChatSession.objects.filter(id=session_id).adelete()
+        await world.pool.run(ChatSession.objects.filter(id=session_id).delete)
         gate.set()
         assert (await asking).status == 200
-        assert not await ChatSession.objects.aexists()
+        assert await count_sessions(world) == 0

@@ -33,7 +33,7 @@ async def test_a_member_is_answered_and_the_organisation_pays(world: World, cook
     [charge] = world.meter.charges
     assert (charge.caller.organisation_id, charge.caller.key_id) == (world.actor.organisation_id, None)
     assert charge.caller.user_id == world.actor.user_id
-    session = await ChatSession.objects.aget()
+    session = await world.pool.run(ChatSession.objects.get)
     assert (session.user_id, session.key_id) == (world.actor.user_id, None)
 
 
@@ -82,5 +82,5 @@ async def test_a_strangers_plug_is_not_found(world: World, cookie: str) -> None:
 
 
 async def test_a_removed_member_is_refused_at_once(world: World, cookie: str) -> None:
-    await Membership.objects.all().adelete()
+    await world.pool.run(Membership.objects.all().delete)
     assert (await ask(world, cookie=cookie)).status == 403
