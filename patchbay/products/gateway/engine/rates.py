@@ -62,6 +62,10 @@ class RateLimiter:
         self._arrivals[name] = arrival
 
 
+LIMITER = RateLimiter()
+"""The one of this process: every door takes from the same rates."""
+
+
 def refusal(allowance: Allowance) -> RateLimitedError:
     """Return the error of a request that was not granted, with the time after which the next one is."""
     interval = WINDOW_SECONDS / allowance.limit

@@ -28,13 +28,15 @@ from patchbay.lib.errors import (
 )
 from patchbay.lib.ids import new_id
 from patchbay.lib.pool import BlockingPool
+from patchbay.products.gateway.engine.books import KernelMeter
 from patchbay.products.gateway.engine.contracts import Act, Delta
 from patchbay.products.gateway.engine.metering import Meter
-from patchbay.products.gateway.engine.rates import RateLimiter, refusal
+from patchbay.products.gateway.engine.rates import LIMITER, RateLimiter, refusal
 from patchbay.products.plugs.api import visitors
 from patchbay.products.plugs.api.answers import to_answer, to_citation
 from patchbay.products.plugs.api.shapes import ChatAnswer, ChatBody, DeltaOut
 from patchbay.products.plugs.api.visitors import Visitor
+from patchbay.products.plugs.engine.answering.prepare import DocumentAnswering
 from patchbay.products.plugs.engine.contracts import Answering, Citation, Question, Turn
 from patchbay.products.plugs.engine.pipeline import Answer, open_answer
 from patchbay.products.plugs.queries.conversations import Conversation, get_conversation
@@ -42,6 +44,8 @@ from patchbay.products.plugs.services import sessions
 
 BODY_LIMIT = 64 * 1024
 IDEMPOTENCY_KEY_LENGTH = 255
+POOL_THREADS = 4
+POOL_QUEUE = 64
 log = structlog.get_logger(__name__)
 
 
@@ -256,3 +260,14 @@ def make_routes(door: ChatDoor) -> tuple[Route, ...]:
             documented=False,
         ),
     )
+
+
+ROUTES = make_routes(
+    ChatDoor(
+        meter=KernelMeter(),
+        answering=DocumentAnswering(),
+        pool=BlockingPool("plugs", threads=POOL_THREADS, queue=POOL_QUEUE),
+        limiter=LIMITER,
+    )
+)
+"""The chat routes of this process."""
