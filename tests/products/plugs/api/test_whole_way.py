@@ -1,0 +1,79 @@
+"""From an uploaded document to a verified answer by a real model's protocol: retrieval, prompt, stream, citations."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+
+from patchbay.kernel.jobs import worker
+from patchbay.lib.asgi.routing import Dispatcher
+from patchbay.products.gateway.engine import registry
+from patchbay.products.gateway.engine.rates import RateLimiter
+from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
+from patchbay.products.plugs import services
+from patchbay.products.plugs.api.chat import ChatDoor, make_routes
+from patchbay.products.plugs.engine.answering.prepare import DocumentAnswering
+from patchbay.products.plugs.models import VersionText
+from tests.fakes.openai_server import API_KEY, FakeOpenAI, Script, fake_openai
+from tests.products.plugs.api.conftest import World, nowhere
+
+TEXT = """# Terms
+
+## 8 Payment
+
+Invoices are due within thirty (30) days of receipt. Late payments bear interest at eight percent a year.
+"""
+
+
+@pytest.fixture
+async def server(world: World, settings: Any) -> AsyncIterator[FakeOpenAI]:
+    def upload() -> None:
+        services.upload_document(
+            actor=world.actor, plug=world.plug, file=ContentFile(TEXT.encode()), filename="terms.md"
+        )
+        worker.run_pending()
+
+    await world.pool.run(upload)
+    door = ChatDoor(meter=world.meter, answering=DocumentAnswering(), pool=world.pool, limiter=RateLimiter(lambda: 0.0))
+    world.app = Dispatcher(make_routes(door), nowhere)
+    settings.MODEL = "big-model"
+    async with fake_openai() as fake:
+        provider = OpenAIProvider(base_url=fake.base_url, api_key=API_KEY)
+        registry.register(provider, "big-model")
+        yield fake
+        await provider.close()
+
+
+def stored_text(document_id: str, number: int) -> str:
+    return VersionText.objects.get(version__document_id=document_id, version__number=number).text
+
+
+def say(server: FakeOpenAI, text: str) -> None:
+    """Let the model stream this in pieces that cut through words and marks."""
+    server.then(Script(pieces=tuple(text[i : i + 5] for i in range(0, len(text), 5))))
+
+
+async def test_a_true_quote_becomes_a_citation_that_stands_in_the_stored_text(world: World, server: FakeOpenAI) -> None:
+    say(server, "answered\nYou have thirty days to pay. [[1|due within thirty (30) days]]")
+    answer = await world.ask("How long do I have to pay an invoice?", stream=True)
+    done = answer.events[-1][1]
+    assert done["outcome"] == "answered"
+    [citation] = done["citations"]
+    text = await world.pool.run(stored_text, citation["document_id"], citation["document_version"])
+    assert text[citation["start"] : citation["end"]] == citation["quote"] == "due within thirty (30) days"
+    assert (citation["title"], citation["verified"]) == ("terms", True)
+    shown = "".join(value["text"] for name, value in answer.events if name == "delta")
+    assert shown == done["answer"]
+    assert "[[" not in shown
+    assert "due within thirty (30) days" in server.calls[0]["messages"][-1]["content"]
+
+
+async def test_an_invented_quote_never_leaves(world: World, server: FakeOpenAI) -> None:
+    say(server, "answered\nThe late fee is 500 dollars. [[1|a late fee of 500 dollars]]")
+    answer = await world.ask("How much is the late fee?", stream=True)
+    assert b"500 dollars" not in answer.body
+    done = answer.events[-1][1]
+    assert done["outcome"] != "answered"
+    assert all(citation["quote"] in TEXT for citation in done["citations"])
+    assert len(world.meter.charges) == 1
