@@ -126,7 +126,8 @@ class Provider(Protocol):
     """A source of chat completions.
 
     `stream` yields deltas and ends with exactly one Finish; it raises an AppError (`gateway.errors`) when the model
-    cannot answer, and stops its upstream when it is closed. `prompt_bound` is the most tokens that the provider can
+    cannot answer, and stops its upstream when it is closed. It runs on the event loop: a provider that computes does
+    so in a thread. `prompt_bound` is the most tokens that the provider can
     count for the prompt: what a hold must cover.
     """
 
