@@ -1,10 +1,12 @@
 """Reading the ledger: balances, lots, history, and the proof that balances equal their entries."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db import connection, transaction
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
 from patchbay.kernel.ledger.contracts import (
@@ -25,15 +27,43 @@ from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 # Movements between an organisation's own pockets are not history to it.
 VISIBLE = ("grant", "spend", "expire", "clawback", "repay")
 
+_BALANCE = """
+SELECT
+  (SELECT COALESCE(SUM(balance_micro), 0) FROM ledger_lot
+    WHERE organisation_id = %s AND balance_micro > 0 AND (expires_at IS NULL OR expires_at > %s)),
+  (SELECT COALESCE(SUM(balance_micro), 0) FROM ledger_lease WHERE organisation_id = %s AND balance_micro > 0),
+  (SELECT COALESCE(SUM(balance_micro), 0) FROM ledger_hold WHERE organisation_id = %s AND state = 'open')
+"""
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Have the reads inside see one state of the database, without holding up writers.
+
+    Inside a transaction that is open already, its own isolation holds.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")  # deferred: `atomic` would take SQLite's write lock
+            try:
+                yield
+            finally:
+                cursor.execute("COMMIT")
+
 
 def get_balance(organisation_id: str) -> Balance:
     """Return the balance; an organisation that never had credits has zero."""
-    lots = Lot.objects.filter(
-        Q(expires_at=None) | Q(expires_at__gt=timezone.now()), organisation_id=organisation_id, balance_micro__gt=0
-    )
-    leases = Lease.objects.filter(organisation_id=organisation_id, balance_micro__gt=0)
-    holds = Hold.objects.filter(organisation_id=organisation_id, state="open")
-    return Balance(_sum(lots) + _sum(leases), _sum(holds))
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:  # one statement, so that credit on its way to a lease is seen once
+        cursor.execute(_BALANCE, [organisation_id, now, organisation_id, organisation_id])
+        unleased, leased, held = cursor.fetchone()
+    return Balance(int(unleased + leased), int(held))
 
 
 def list_lots(organisation_id: str) -> list[LotView]:
@@ -119,6 +149,7 @@ def total_leased(organisation_id: str) -> int:
     return _sum(Lease.objects.filter(organisation_id=organisation_id))
 
 
+@snapshot()
 def verify(organisation_id: str | None = None) -> list[str]:
     """Recompute every stored balance from the entries; return each fault, so that an empty list means sound."""
     scope = {"organisation_id": organisation_id} if organisation_id else {}
@@ -172,7 +203,7 @@ def _draw_faults(drawn: dict[str, int], scope: dict[str, str]) -> list[str]:
     ]
 
 
-def _sum(rows: QuerySet[Lot] | QuerySet[Lease] | QuerySet[Hold]) -> int:
+def _sum(rows: QuerySet[Lease]) -> int:
     return rows.aggregate(total=Sum("balance_micro"))["total"] or 0
 
 

@@ -43,6 +43,7 @@ def total_cost(organisation_id: str, *, since: datetime | None = None, until: da
     return rows.aggregate(total=Sum("cost_micro"))["total"] or 0
 
 
+@ledger.snapshot()
 def verify(organisation_id: str) -> list[str]:
     """Return each request whose record and ledger entries disagree; an empty list means sound."""
     spent = ledger.spent_by_request(organisation_id)

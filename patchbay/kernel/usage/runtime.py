@@ -7,6 +7,7 @@ starts its own: what the parent leased stays the parent's.
 import atexit
 import os
 import threading
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -26,6 +27,7 @@ class Heartbeat:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._stop = threading.Event()
+        self._beaten_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="ledger-heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -46,8 +48,13 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
+            started = time.monotonic()
             ledger.beat(self._writer.book.process_id)
-            ledger.reap()
+            # After a stall that held up everyone (a full disk, a locked database) the others get a chance to beat
+            # first: they are late, not dead.
+            late, self._beaten_at = started - self._beaten_at > 2 * ledger.HEARTBEAT_SECONDS, time.monotonic()
+            if not late and self._beaten_at - started < ledger.HEARTBEAT_SECONDS:
+                ledger.reap()
         except FencedError:
             pass  # the ledger thread finds out by itself and starts anew
         except (DatabaseError, InterfaceError) as error:

@@ -57,7 +57,7 @@ class Writer:
         self._stopping = False
         self._failures = 0
         self._next_try = 0.0
-        self._started = threading.Event()
+        self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.book = LeaseBook(self._nudge.set)
         self._keeper = LeaseKeeper(self.book)
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -68,9 +68,12 @@ class Writer:
         return not self._failures and self._thread.is_alive()
 
     def start(self) -> None:
-        """Open this process in the ledger and start the thread; the first error of the database is raised."""
-        self.book.open(ledger.open_process())
+        """Start the thread, which opens this process in the ledger; what the database says against that is raised.
+
+        The thread does it, so that an event loop may ask for it too, which must not touch the database itself.
+        """
         self._thread.start()
+        self._opened.result()
 
     def stop(self, seconds: float = 10.0) -> None:
         """Refuse new holds, commit what waits, return the leases and close the process row."""
@@ -117,6 +120,12 @@ class Writer:
 
     def _run(self) -> None:
         try:
+            try:
+                self.book.open(ledger.open_process())
+            except Exception as error:
+                self._opened.set_exception(error)
+                return
+            self._opened.set_result(None)
             while not self._stopping or self._queue or self._batch:
                 self._nudge.wait(self._sleep_seconds())
                 self._nudge.clear()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from patchbay.kernel.ledger.engine import moves
@@ -19,6 +19,12 @@ from patchbay.lib.ids import new_id
 
 HEARTBEAT_SECONDS = 2.0
 TTL_SECONDS = 10.0
+_CHECK_SQLITE = "SELECT 1 FROM ledger_ledgerprocess WHERE id = %s AND closed_at IS NULL"
+# A client that is stopped inside its transaction must not keep its row from being closed for ever.
+_CHECK_POSTGRESQL = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '5s', true) FROM ledger_ledgerprocess"
+    " WHERE id = %s AND closed_at IS NULL FOR NO KEY UPDATE"
+)
 
 
 def open_process() -> str:
@@ -48,9 +54,10 @@ def check_open(process_id: str) -> None:
 
     On SQLite the transaction is the only writer; on PostgreSQL the row is locked against closing.
     """
-    rows = LedgerProcess.objects.filter(id=process_id, closed_at=None)
-    if not rows.select_for_update(no_key=True).values_list("id").first():
-        raise FencedError()
+    with connection.cursor() as cursor:
+        cursor.execute(_CHECK_POSTGRESQL if connection.vendor == "postgresql" else _CHECK_SQLITE, [process_id])
+        if cursor.fetchone() is None:
+            raise FencedError()
 
 
 def is_open(process_id: str) -> bool:
@@ -72,7 +79,11 @@ def reap() -> int:
     """
     now = moves.database_now()
     stale = Q(heartbeat_at__lt=now - timedelta(seconds=TTL_SECONDS))
-    closed = LedgerProcess.objects.filter(stale, closed_at=None).update(closed_at=now)
+    with transaction.atomic():
+        # One that is locked is in a transaction: alive, or soon ended by the database; nobody waits for it here.
+        rows = LedgerProcess.objects.select_for_update(skip_locked=True, no_key=True).filter(stale, closed_at=None)
+        gone = list(rows.values_list("id", flat=True))
+        closed = LedgerProcess.objects.filter(stale, id__in=gone, closed_at=None).update(closed_at=now) if gone else 0
     here = LedgerProcess.objects.filter(closed_at=None, machine=_machine()).exclude(pid=os.getpid())
     for process_id, pid, started in here.values_list("id", "pid", "started"):
         if started and _started(pid) != started:

@@ -16,16 +16,16 @@ from patchbay.kernel.ledger.contracts import ISSUED, PLATFORM_LOSS, SPENT, Charg
 from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Entry, Lease
 
-_COLUMNS = (
+COLUMNS = (
     "organisation_id, kind, debit_account, credit_account, amount_micro, idempotency_key, request_id, reason,"
     " created_at"
 )
-_INSERT_SQLITE = f"INSERT INTO ledger_entry ({_COLUMNS}) VALUES (?, 'spend', ?, '{SPENT}', ?, ?, ?, '', ?)"  # noqa: S608
+INSERT_SQLITE = f"INSERT INTO ledger_entry ({COLUMNS}) VALUES (?, 'spend', ?, '{SPENT}', ?, ?, ?, '', ?)"  # noqa: S608
 _INSERT_POSTGRESQL = (
-    f"INSERT INTO ledger_entry ({_COLUMNS}) SELECT org, 'spend', lease, '{SPENT}', amount, request, request, '', %s"  # noqa: S608
+    f"INSERT INTO ledger_entry ({COLUMNS}) SELECT org, 'spend', lease, '{SPENT}', amount, request, request, '', %s"  # noqa: S608
     " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[]) AS item(org, lease, amount, request)"
 )
-_SPEND_SQLITE = "UPDATE ledger_lease SET balance_micro = balance_micro - ? WHERE id = ?"
+SPEND_SQLITE = "UPDATE ledger_lease SET balance_micro = balance_micro - ? WHERE id = ?"
 _SPEND_POSTGRESQL = (
     "UPDATE ledger_lease SET balance_micro = balance_micro - item.amount"
     " FROM unnest(%s::bigint[], %s::text[]) AS item(amount, lease) WHERE ledger_lease.id = item.lease"
@@ -44,10 +44,10 @@ def settle_many(cursor: Any, items: Sequence[SettleItem]) -> None:
     if connection.vendor == "sqlite":
         now = sqlite_time(datetime.now(UTC))
         cursor.executemany(
-            _INSERT_SQLITE,
+            INSERT_SQLITE,
             [(i.organisation_id, i.lease_id, i.amount_micro, i.request_id, i.request_id, now) for i in items],
         )
-        cursor.executemany(_SPEND_SQLITE, [(amount, lease) for lease, amount in spends.items()])
+        cursor.executemany(SPEND_SQLITE, [(amount, lease) for lease, amount in spends.items()])
         return
     organisations, leases, amounts, requests = zip(
         *[(i.organisation_id, i.lease_id, i.amount_micro, i.request_id) for i in items], strict=True

@@ -37,10 +37,11 @@ _TYPES = {
     "cost_micro": "bigint",
     "loss_micro": "bigint",
 }
-_COLUMNS = ", ".join(_TYPES)
-_INSERT_SQLITE = f"INSERT INTO usage_usagerecord ({_COLUMNS}) VALUES ({', '.join('?' * len(_TYPES))})"  # noqa: S608
+COLUMNS = tuple(_TYPES)
+_NAMES = ", ".join(COLUMNS)
+INSERT_SQLITE = f"INSERT INTO usage_usagerecord ({_NAMES}) VALUES ({', '.join('?' * len(_TYPES))})"  # noqa: S608
 _INSERT_POSTGRESQL = (
-    f"INSERT INTO usage_usagerecord ({_COLUMNS})"  # noqa: S608
+    f"INSERT INTO usage_usagerecord ({_NAMES})"  # noqa: S608
     f" SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _TYPES.values())})"
 )
 _ONCE = " ON CONFLICT (request_id, organisation_id) DO NOTHING"
@@ -62,7 +63,7 @@ def make_row(record: UsageRecord, cost_micro: int, loss_micro: int) -> Row:
 def insert(cursor: Any, rows: Sequence[Row]) -> None:
     """Insert rows through the raw cursor; IntegrityError when a request has its record already."""
     if connection.vendor == "sqlite":
-        cursor.executemany(_INSERT_SQLITE, rows)
+        cursor.executemany(INSERT_SQLITE, rows)
     else:
         cursor.execute(_INSERT_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
 
@@ -70,7 +71,7 @@ def insert(cursor: Any, rows: Sequence[Row]) -> None:
 def insert_once(cursor: Any, row: Row) -> bool:
     """Insert a row unless the request has its record; return whether it was inserted."""
     if connection.vendor == "sqlite":
-        cursor.execute(_INSERT_SQLITE + _ONCE, row)
+        cursor.execute(INSERT_SQLITE + _ONCE, row)
     else:
         cursor.execute(_INSERT_POSTGRESQL + _ONCE, [[value] for value in row])
     return bool(cursor.rowcount)

@@ -1,0 +1,187 @@
+"""The writer: batches, items that fail alone, duplicates, costs above a hold, and a database that goes away."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from patchbay.kernel.ledger import queries as ledger
+from patchbay.kernel.ledger import services
+from patchbay.kernel.ledger.errors import InsufficientCreditsError
+from patchbay.kernel.plans.contracts import CostLine, Rate
+from patchbay.kernel.usage import queries, writer
+from patchbay.kernel.usage.contracts import Charge, Settlement, UsageRecord
+from patchbay.kernel.usage.runtime import Runtime
+from patchbay.lib.errors import UnavailableError
+from patchbay.lib.ids import new_id
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def organisation(ledger_runtime: Runtime) -> Iterator[str]:
+    organisation_id = new_id("org")
+    services.grant(organisation_id=organisation_id, amount_micro=1_000, kind="purchase", idempotency_key="g")
+    yield organisation_id
+    assert ledger.verify() == []
+    assert queries.verify(organisation_id) == []
+
+
+def record(organisation: str, **fields: Any) -> UsageRecord:
+    return UsageRecord(**{"request_id": new_id("req"), "organisation_id": organisation} | fields)
+
+
+def pay(live: Runtime, organisation: str, hold: int, cost: int, **fields: Any) -> Charge:
+    held = live.book.hold_blocking(organisation, hold)
+    return live.writer.submit(Settlement(held, cost, record(organisation, **fields))).result(10)
+
+
+def available(organisation: str) -> int:
+    return ledger.get_balance(organisation).available_micro
+
+
+def test_a_settle_writes_the_record_with_its_entry(ledger_runtime: Runtime, organisation: str) -> None:
+    line = CostLine("prompt_tokens", 120, Rate(1_000_000, 1_000), 60)
+    charge = pay(ledger_runtime, organisation, 100, 60, model="m", prompt_tokens=120, lines=(line,), request_id="req_1")
+    assert charge == Charge(60, 0)
+    found = queries.find_record(organisation, "req_1")
+    assert found
+    assert (found.cost_micro, found.model, found.prompt_tokens, found.lines) == (60, "m", 120, (line,))
+    assert ledger.spent_by_request(organisation) == {"req_1": 60}
+    assert available(organisation) == 940
+
+
+def test_what_a_hold_does_not_need_is_free_at_once(ledger_runtime: Runtime, organisation: str) -> None:
+    for _ in range(10):
+        pay(ledger_runtime, organisation, 990, 1)
+    assert available(organisation) == 990
+
+
+def test_a_cost_above_the_hold_is_paid_as_far_as_the_balance_goes(ledger_runtime: Runtime, organisation: str) -> None:
+    assert pay(ledger_runtime, organisation, 100, 400) == Charge(400, 0)
+    assert pay(ledger_runtime, organisation, 100, 900, request_id="req_loss") == Charge(600, 300)
+    found = queries.find_record(organisation, "req_loss")
+    assert found
+    assert (found.cost_micro, found.loss_micro) == (600, 300)
+    assert available(organisation) == 0
+
+
+def test_a_request_that_comes_twice_is_charged_once(ledger_runtime: Runtime, organisation: str) -> None:
+    first = pay(ledger_runtime, organisation, 100, 60, request_id="req_same")
+    again = pay(ledger_runtime, organisation, 100, 60, request_id="req_same")
+    assert (again.charged_micro, again.loss_micro) == (first.charged_micro, first.loss_micro)
+    assert available(organisation) == 940
+    assert ledger_runtime.book.hold_blocking(organisation, 940).amount_micro == 940
+
+
+def test_one_poisoned_item_fails_alone(ledger_runtime: Runtime, organisation: str) -> None:
+    async def batch() -> list[Charge | BaseException]:
+        live = ledger_runtime
+        holds = [await live.book.hold(organisation, 50) for _ in range(5)]
+        records = [record(organisation) for _ in holds]
+        records[2] = record(organisation, tries=None)  # a column that must not be null
+        return await asyncio.gather(
+            *(live.writer.settle(Settlement(h, 50, r)) for h, r in zip(holds, records, strict=True)),
+            return_exceptions=True,
+        )
+
+    ends = asyncio.run(batch())
+    assert [isinstance(end, Exception) for end in ends] == [False, False, True, False, False]
+    assert available(organisation) == 800
+    assert ledger_runtime.book.hold_blocking(organisation, 800).amount_micro == 800
+
+
+def test_a_test_key_is_recorded_and_free(ledger_runtime: Runtime, organisation: str) -> None:
+    settlement = Settlement(None, 0, record(organisation, environment="test", request_id="req_test"))
+    assert ledger_runtime.writer.submit(settlement).result(10) == Charge(0, 0)
+    found = queries.find_record(organisation, "req_test")
+    assert found
+    assert found.cost_micro == 0
+    with pytest.raises(ValueError, match="test key"):
+        ledger_runtime.writer.submit(Settlement(None, 1, record(organisation, environment="test")))
+
+
+def test_a_hold_is_settled_once_and_within_its_organisation(ledger_runtime: Runtime, organisation: str) -> None:
+    hold = ledger_runtime.book.hold_blocking(organisation, 10)
+    with pytest.raises(ValueError, match="another organisation"):
+        ledger_runtime.writer.submit(Settlement(hold, 1, record("org_other")))
+    ledger_runtime.book.release(hold)
+    ledger_runtime.book.release(hold)
+    with pytest.raises(ValueError, match="already"):
+        ledger_runtime.writer.submit(Settlement(hold, 1, record(organisation)))
+    assert ledger_runtime.book.hold_blocking(organisation, 1_000).amount_micro == 1_000
+
+
+def test_a_hold_beyond_the_balance_is_refused_with_the_numbers(ledger_runtime: Runtime, organisation: str) -> None:
+    with pytest.raises(InsufficientCreditsError) as refusal:
+        ledger_runtime.book.hold_blocking(organisation, 1_001)
+    assert refusal.value.status == 402
+    assert refusal.value.extra == {"required": "0.001001", "available": "0.001000"}
+    with pytest.raises(InsufficientCreditsError):
+        ledger_runtime.book.hold_blocking(new_id("org"), 1)
+
+
+def test_a_cancelled_hold_leaves_its_credit_free(ledger_runtime: Runtime, organisation: str) -> None:
+    async def cancel() -> None:
+        for _ in range(20):
+            task = asyncio.create_task(ledger_runtime.book.hold(organisation, 1_000))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        (await ledger_runtime.book.hold(organisation, 1_000)).open = True
+
+    asyncio.run(cancel())
+
+
+def test_credit_that_was_granted_since_is_found(ledger_runtime: Runtime, organisation: str) -> None:
+    pay(ledger_runtime, organisation, 1_000, 1_000)
+    services.grant(organisation_id=organisation, amount_micro=70, kind="promo", idempotency_key="p")
+    assert pay(ledger_runtime, organisation, 70, 70) == Charge(70, 0)
+
+
+def test_while_nothing_commits_holds_are_refused_and_pending_settles_wait(
+    ledger_runtime: Runtime, organisation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = ledger_runtime
+    hold = live.book.hold_blocking(organisation, 100)
+
+    def away(*_: object) -> None:
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(writer.ledger, "check_open", away)
+        broken.setattr(writer.ledger, "beat", away)
+        settle = live.writer.submit(Settlement(hold, 60, record(organisation)))
+        while live.writer.healthy:
+            pass
+        with pytest.raises(UnavailableError):
+            live.book.hold_blocking(organisation, 1)
+        assert not settle.done()
+    assert settle.result(10) == Charge(60, 0)
+    while not live.writer.healthy:
+        pass
+    assert live.book.hold_blocking(organisation, 940).amount_micro == 940
+
+
+def test_a_settle_that_cannot_be_written_for_long_fails_and_takes_nothing(
+    ledger_runtime: Runtime, organisation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = ledger_runtime
+    hold = live.book.hold_blocking(organisation, 100)
+
+    def full(*_: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(writer, "PATIENCE_SECONDS", 0.1)
+        broken.setattr(writer.ledger, "check_open", full)
+        broken.setattr(writer.ledger, "beat", full)
+        with pytest.raises(UnavailableError):
+            live.writer.submit(Settlement(hold, 60, record(organisation))).result(10)
+    while not live.writer.healthy:
+        pass
+    assert available(organisation) == 1_000
+    assert live.book.hold_blocking(organisation, 1_000).amount_micro == 1_000
