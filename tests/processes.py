@@ -50,7 +50,11 @@ class LedgerProcess:
         return json.loads(line)
 
     def pause(self) -> None:
+        """Stop the process; returns when each of its threads stands still."""
         self._child.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._child.pid}/task")
+        while any(stat.read_text().rpartition(")")[2].split()[0] != "T" for stat in tasks.glob("*/stat")):
+            pass
 
     def resume(self) -> None:
         self._child.send_signal(signal.SIGCONT)

@@ -16,6 +16,12 @@ from typing import Any
 
 import django
 
+from patchbay.lib.ids import new_id
+
+django.setup()  # here, because contracts import models, and importing inside `record` would be measured
+from patchbay.kernel.plans.contracts import CostLine, Rate  # noqa: E402
+from patchbay.kernel.usage.contracts import UsageRecord  # noqa: E402
+
 CONCURRENT = 64
 WARM_UP = 2_000
 COST = 1_234
@@ -43,10 +49,6 @@ def _children(pid: int) -> list[str]:
 
 
 def record(organisation: str) -> Any:
-    from patchbay.kernel.plans.contracts import CostLine, Rate
-    from patchbay.kernel.usage.contracts import UsageRecord
-    from patchbay.lib.ids import new_id
-
     return UsageRecord(
         request_id=new_id("req"),
         organisation_id=organisation,
@@ -68,7 +70,6 @@ def record(organisation: str) -> Any:
 
 def organisations(count: int) -> list[str]:
     from patchbay.kernel.ledger import services
-    from patchbay.lib.ids import new_id
 
     names = [new_id("org") for _ in range(count)]
     for name in names:
@@ -154,7 +155,7 @@ def row_lock(count: int, server_pid: int) -> dict[str, float]:
     lease, url = lease_of(name), os.environ["PATCHBAY_DATABASE_URL"]
 
     def run(each: int) -> None:
-        work = [(url, [(record(name), COST) for _ in range(each)], lease, records.make_row) for _ in range(THREADS)]
+        work = [(url, [(record(name), COST) for _ in range(each)], lease, records.make_rows) for _ in range(THREADS)]
         threads = [threading.Thread(target=peers.row_lock, args=arguments) for arguments in work]
         for thread in threads:
             thread.start()
@@ -170,7 +171,6 @@ def row_lock(count: int, server_pid: int) -> dict[str, float]:
 
 def main() -> None:
     kind, count, server_pid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    django.setup()
     if kind in ("append_log", "commit_each"):
         figures = batched(kind, count)
     elif kind == "row_lock":

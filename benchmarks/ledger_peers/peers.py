@@ -86,7 +86,7 @@ def commit_each(path: Path, lease_id: str) -> Callable[[Sequence[Waiting]], None
             now = settling.sqlite_time(datetime.now(UTC))
             request, organisation = record.request_id, record.organisation_id
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(records.INSERT_SQLITE, records.make_row(record, cost, 0))
+            connection.execute(records.INSERT_SQLITE, records.make_rows([(record, cost, 0)])[0])
             connection.execute(settling.INSERT_SQLITE, (organisation, lease_id, cost, request, request, now))
             connection.execute(settling.SPEND_SQLITE, (cost, lease_id))
             connection.execute("COMMIT")
@@ -94,7 +94,7 @@ def commit_each(path: Path, lease_id: str) -> Callable[[Sequence[Waiting]], None
     return write
 
 
-def row_lock(url: str, batch: Sequence[tuple[UsageRecord, int]], lease_id: str, row: Callable[..., Any]) -> None:
+def row_lock(url: str, batch: Sequence[tuple[UsageRecord, int]], lease_id: str, rows: Callable[..., Any]) -> None:
     """Lock the balance, insert, update, commit, for each item: what most billing tables do. Runs in one thread."""
     values = ", ".join(["%s"] * len(records.COLUMNS))
     insert = f"INSERT INTO usage_usagerecord ({', '.join(records.COLUMNS)}) VALUES ({values})"
@@ -106,7 +106,7 @@ def row_lock(url: str, batch: Sequence[tuple[UsageRecord, int]], lease_id: str, 
         for record, cost in batch:
             with connection.transaction():
                 connection.execute("SELECT balance_micro FROM ledger_lease WHERE id = %s FOR UPDATE", (lease_id,))
-                connection.execute(insert, row(record, cost, 0))
+                connection.execute(insert, rows([(record, cost, 0)])[0])
                 connection.execute(entry, (record.organisation_id, cost, record.request_id, record.request_id))
                 connection.execute(
                     "UPDATE ledger_lease SET balance_micro = balance_micro - %s WHERE id = %s", (cost, lease_id)

@@ -44,8 +44,7 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime = msgspec.field(default_factory=_now)
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """A finished act on its way into the books: its hold, what it cost, its record.
 
     Without a hold the cost comes from the lots as far as they go. `claim_id` and `response` complete a claim in the

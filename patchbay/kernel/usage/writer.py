@@ -47,6 +47,9 @@ class _Pending:
     loop: asyncio.AbstractEventLoop | None = None
 
 
+_Outcome = tuple[_Pending, Outcome]
+
+
 class Writer:
     """One per process; `start` makes its thread, `stop` flushes and returns the leases."""
 
@@ -163,73 +166,69 @@ class Writer:
         batch = self._batch
         fenced = [entry for entry in batch if _is_fenced(entry, self.book.process_id)]
         live = [entry for entry in batch if entry not in fenced] if fenced else batch
-        outcomes: dict[_Pending, Outcome] = {entry: FencedError() for entry in fenced}
+        outcomes: list[_Outcome] = [(entry, FencedError()) for entry in fenced]
         if live:
             try:
-                outcomes |= self._commit_together(live)
+                outcomes += self._commit_together(live)
             except (OperationalError, InterfaceError):
                 raise
             except DatabaseError:
-                outcomes |= self._commit_apart(live)
+                outcomes += self._commit_apart(live)
         self._batch = []
-        self._resolve([(entry, outcomes[entry]) for entry in batch])
+        self._resolve(outcomes)
 
-    def _commit_together(self, batch: Sequence[_Pending]) -> dict[_Pending, Outcome]:
+    def _commit_together(self, batch: Sequence[_Pending]) -> list[_Outcome]:
         """Write all items in one transaction; any fault undoes all of it."""
         plain = [entry for entry in batch if not entry.item.excess_micro]
-        outcomes: dict[_Pending, Outcome] = {entry: Charge(entry.item.amount_micro, 0) for entry in plain}
+        outcomes: list[_Outcome] = [(entry, Charge(entry.item.amount_micro, 0)) for entry in plain]
         with transaction.atomic(durable=True):
             ledger.check_open(self.book.process_id)
-            with connection.cursor() as wrapper:
-                cursor = wrapper.cursor
-                if plain:
-                    with connection.wrap_database_errors:
-                        records.insert(
-                            cursor, [records.make_row(p.settlement.record, p.item.amount_micro, 0) for p in plain]
-                        )
-                        spends = [entry.item for entry in plain if entry.item.amount_micro]
-                        if spends:
-                            ledger.settle_many(cursor, spends)
-                for entry in sorted(
-                    (entry for entry in batch if entry.item.excess_micro), key=lambda e: e.item.organisation_id
-                ):
-                    outcomes[entry] = self._write_one(entry)
+            if plain:
+                rows = records.make_rows([(p.settlement.record, p.item.amount_micro, 0) for p in plain])
+                with connection.cursor() as cursor, connection.wrap_database_errors:
+                    records.insert(cursor.cursor, rows)
+                    ledger.settle_many(cursor.cursor, [p.item for p in plain if p.item.amount_micro])
+            if len(plain) < len(batch):
+                excess = [entry for entry in batch if entry.item.excess_micro]
+                excess.sort(key=lambda entry: entry.item.organisation_id)  # one order of locks everywhere
+                outcomes += [(entry, self._write_one(entry)) for entry in excess]
             records.complete_claims(_answers(batch))
         return outcomes
 
-    def _commit_apart(self, batch: Sequence[_Pending]) -> dict[_Pending, Outcome]:
+    def _commit_apart(self, batch: Sequence[_Pending]) -> list[_Outcome]:
         """Write each item in a savepoint of its own: a faulty one fails alone, one written before succeeds."""
-        outcomes: dict[_Pending, Outcome] = {}
+        outcomes: list[_Outcome] = []
         with transaction.atomic(durable=True):
             ledger.check_open(self.book.process_id)
             for entry in sorted(batch, key=lambda entry: entry.item.organisation_id):
                 try:
                     with transaction.atomic():
-                        outcomes[entry] = self._write_one(entry)
+                        charge = self._write_one(entry)
                         records.complete_claims(_answers([entry]))
+                    outcomes.append((entry, charge))
                 except (OperationalError, InterfaceError):
                     raise
                 except DatabaseError as error:
                     log.error("settle_failed", request_id=entry.item.request_id, error=str(error))
-                    outcomes[entry] = error
+                    outcomes.append((entry, error))
         return outcomes
 
     def _write_one(self, entry: _Pending) -> Charge:
         """Write one item; a request that has its record is answered without a second charge."""
         record = entry.settlement.record
         with connection.cursor() as wrapper, connection.wrap_database_errors:
-            if not records.insert_once(wrapper.cursor, records.make_row(record, 0, 0)):
+            if not records.insert_once(wrapper.cursor, records.make_rows([(record, 0, 0)])[0]):
                 return records.find_charge(record)
         charge = ledger.settle_one(entry.item)
         records.set_charge(record, charge)
         return charge
 
-    def _resolve(self, outcomes: Sequence[tuple[_Pending, Outcome]]) -> None:
+    def _resolve(self, outcomes: Sequence[_Outcome]) -> None:
         """Close the holds, then wake the callers: once per batch and loop."""
         self.book.finish_settles(
             [(e.settlement.hold, _spent(e, outcome)) for e, outcome in outcomes if e.settlement.hold is not None]
         )
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Pending, Outcome]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
         for entry, outcome in outcomes:
             if entry.loop is None:
                 _set(entry.future, outcome)
@@ -294,14 +293,15 @@ def _spent(entry: _Pending, outcome: Outcome) -> int:
 
 
 def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:
-    done = (entry.settlement for entry in batch)
-    return [(s.claim_id, s.response) for s in done if s.claim_id and s.response is not None]
+    answered = [entry.settlement for entry in batch if entry.settlement.claim_id]
+    return [(done.claim_id, done.response) for done in answered if done.response is not None]
 
 
-def _set_all(resolved: Sequence[tuple[_Pending, Outcome]]) -> None:
+def _set_all(resolved: Sequence[_Outcome]) -> None:
     for entry, outcome in resolved:
-        if not entry.future.done():
-            _set(entry.future, outcome)
+        if entry.future.done():
+            continue  # its waiter was cancelled; what it did is committed all the same
+        _set(entry.future, outcome)
 
 
 def _set(future: "asyncio.Future[Charge] | concurrent.futures.Future[Charge]", outcome: Outcome) -> None:

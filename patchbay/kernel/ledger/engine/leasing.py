@@ -6,7 +6,7 @@ Called by the process's one ledger thread (`usage.writer`), inside one transacti
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from patchbay.kernel.ledger.contracts import Taken, Want
@@ -15,6 +15,7 @@ from patchbay.kernel.ledger.models import Lease
 
 # A reserve is at most this share of what is free, so that several processes find something to lease.
 RESERVE_SHARE = 8
+_RECALLED = "SELECT id, recall_number FROM ledger_lease WHERE process_id = %s AND recall_number > recall_ack"
 
 
 @transaction.atomic
@@ -79,9 +80,13 @@ def give_back(process_id: str, returns: Iterable[tuple[str, str, int]], acks: di
 
 
 def recalled(process_id: str) -> dict[str, int]:
-    """Return the process's leases that others ask for, with the number to acknowledge."""
-    rows = Lease.objects.filter(process_id=process_id, recall_number__gt=F("recall_ack"))
-    return dict(rows.values_list("id", "recall_number"))
+    """Return the process's leases that others ask for, with the number to acknowledge.
+
+    Asked 25 times a second while the process leases anything: raw, and answered from an index that is mostly empty.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RECALLED, [process_id])
+        return dict(cursor.fetchall())
 
 
 def balances(process_id: str) -> dict[str, tuple[str, int]]:

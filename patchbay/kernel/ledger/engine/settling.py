@@ -38,6 +38,8 @@ def settle_many(cursor: Any, items: Sequence[SettleItem]) -> None:
     Any fault (a key that was used, a lease below zero) raises the database's IntegrityError for the whole batch,
     and the caller sets the faulty item apart by trying one by one. The caller has checked that the process is open.
     """
+    if not items:
+        return
     spends: dict[str, int] = defaultdict(int)
     for item in items:
         spends[item.lease_id] += item.amount_micro
@@ -89,4 +91,4 @@ def settle_one(item: SettleItem) -> Charge:
 
 def sqlite_time(moment: datetime) -> str:
     """Render a UTC time as Django stores it in SQLite."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return moment.isoformat(" ", "microseconds")[:26]

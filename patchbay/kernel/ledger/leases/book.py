@@ -92,6 +92,7 @@ class LeaseBook:
         self._wake = wake
         self._lock = Lock()
         self._leases: dict[str, MemoryLease] = {}
+        self._missed: set[str] = set()  # organisations for which someone may wait
         self._refusal: str | None = "Patchbay is starting; nothing was charged."
         self.process_id = ""
 
@@ -178,6 +179,7 @@ class LeaseBook:
             if lease is None:
                 lease = self._leases[organisation_id] = MemoryLease(organisation_id, self.process_id)
             lease.waiters.append(waiter)
+            self._missed.add(organisation_id)
         self._wake()
 
     def _free_later(self, hold: LeasedHold) -> None:
@@ -280,8 +282,12 @@ class LeaseBook:
 
     def waiting(self) -> list[tuple[MemoryLease, list[Waiter]]]:
         """Return leases someone waits for, with who waits now."""
+        if not self._missed:
+            return []
         with self._lock:
-            return [(lease, list(lease.waiters)) for lease in self._leases.values() if lease.waiters]
+            found = [self._leases[name] for name in self._missed if name in self._leases]
+            self._missed = {lease.organisation_id for lease in found if lease.waiters}
+            return [(lease, list(lease.waiters)) for lease in found if lease.waiters]
 
     def want(self, lease: MemoryLease, waiters: list[Waiter]) -> Want:
         with self._lock:

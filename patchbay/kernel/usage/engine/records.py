@@ -1,7 +1,7 @@
 """Raw inserts of usage records and completion of claims, inside the writer's transaction; one difference a database."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -50,14 +50,24 @@ _encode = msgspec.json.Encoder().encode
 Row = tuple[Any, ...]
 
 
-def make_row(record: UsageRecord, cost_micro: int, loss_micro: int) -> Row:
-    """Return the record as a row for `insert`."""
-    *columns, lines, created_at = astuple(record)
-    if created_at.tzinfo is not UTC:
-        created_at = created_at.astimezone(UTC)
-    if connection.vendor == "sqlite":
-        created_at = created_at.strftime("%Y-%m-%d %H:%M:%S.%f")
-    return (*columns, _encode(lines).decode() if lines else "[]", created_at, cost_micro, loss_micro)
+def make_rows(charges: Iterable[tuple[UsageRecord, int, int]]) -> list[Row]:
+    """Return each (record, cost, loss) as a row for `insert`."""
+    time = _sqlite_time if connection.vendor == "sqlite" else _utc
+    rows = []
+    for record, cost_micro, loss_micro in charges:
+        *columns, lines, created_at = astuple(record)
+        text = _encode(lines).decode() if lines else "[]"
+        rows.append((*columns, text, time(created_at), cost_micro, loss_micro))
+    return rows
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def _sqlite_time(moment: datetime) -> str:
+    """Render a time as Django stores it in SQLite."""
+    return _utc(moment).isoformat(" ", "microseconds")[:26]
 
 
 def insert(cursor: Any, rows: Sequence[Row]) -> None:
@@ -77,7 +87,7 @@ def insert_once(cursor: Any, row: Row) -> bool:
     return bool(cursor.rowcount)
 
 
-class Before(Charge):
+class Before(Charge, frozen=True):
     """The charge of a request that had been written before: nothing was taken this time."""
 
 
