@@ -19,6 +19,7 @@ class FakeMeter:
         self.claims: dict[str, str] = {}
         self.settled = asyncio.Event()
         self.healthy = True
+        self.settle_error: Exception | None = None
         self._names = itertools.count(1)
 
     def check(self) -> None:
@@ -39,6 +40,8 @@ class FakeMeter:
     async def settle(self, charge: Charge) -> None:
         if charge.hold is not None:
             self.release(charge.hold)
+        if self.settle_error:
+            raise self.settle_error
         self.balance -= charge.bill.cost_micro
         self.charges.append(charge)
         self.settled.set()

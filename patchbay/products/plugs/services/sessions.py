@@ -75,9 +75,13 @@ def _begin(actor: Actor, exchange: Exchange) -> None:
 
 
 def delete_session(*, actor: Actor, session_id: str, plug_id: str | None = None) -> None:
-    """Delete a session with its messages; NotFoundError for another organisation's. Needs the role editor."""
+    """Delete a session with its messages; NotFoundError for another organisation's.
+
+    Needs the role editor, except for a member's own conversation.
+    """
     session = queries.get_session(actor.organisation_id, session_id, plug_id=plug_id)
-    actor.require("editor")
+    if actor.user_id is None or actor.user_id != session.user_id:
+        actor.require("editor")
     with transaction.atomic():
         audit.record(
             actor=actor,

@@ -7,12 +7,14 @@ from decimal import Decimal
 import pytest
 from django.db import OperationalError
 
+from patchbay.kernel.ledger.errors import FencedError
 from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans.contracts import Quantities
 from patchbay.lib.money import to_text
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway import errors
 from patchbay.products.plugs.models import ChatMessage, ChatSession, Plug
+from patchbay.products.plugs.services import sessions
 from tests import factories
 from tests.asgi import Answer
 from tests.products.plugs.api.conftest import World, make_plug
@@ -242,6 +244,27 @@ async def test_a_full_pool_is_refused_at_once(world: World) -> None:
     world.__post_init__()
     answer = await world.ask()
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_an_answer_that_cannot_be_settled_is_not_given(world: World) -> None:
+    world.meter.settle_error = FencedError()
+    refused = await world.ask()
+    assert (refused.status, refused.json()["code"]) == (503, "fenced")
+    stream = await world.ask(stream=True)
+    assert [name for name, _ in stream.events] == ["delta", "delta", "citation", "error"]
+    assert await count_sessions(world) == 0
+
+
+async def test_a_paid_answer_is_given_even_when_its_session_cannot_be_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(sessions, "record_exchange", fail)
+    assert (await world.ask()).json()["answer"] == "Thirty days."
+    assert (await world.ask(stream=True)).events[-1][0] == "done"
+    assert len(world.meter.charges) == 2
 
 
 async def count_sessions(world: World) -> int:

@@ -11,6 +11,7 @@ from patchbay.lib.actor import Actor
 from patchbay.lib.errors import AppError, ForbiddenError, NotFoundError
 from patchbay.products.plugs.api.sessions import router
 from patchbay.products.plugs.models import ChatMessage, ChatSession, Plug
+from patchbay.products.plugs.services import sessions
 from tests import factories
 from tests.products.plugs.api.conftest import make_plug
 
@@ -103,3 +104,13 @@ def test_a_read_only_key_reads_and_deletes_nothing(actor: Actor, plug: Plug) -> 
         reader("DELETE", f"/{session.id}")
     assert isinstance(caught.value, AppError)
     assert ChatSession.objects.filter(id=session.id).exists()
+
+
+def test_a_viewer_deletes_a_conversation_of_their_own_and_no_other(actor: Actor, plug: Plug) -> None:
+    viewer = factories.member(actor.organisation_id, "viewer").actor()
+    own, other = make_session(plug), make_session(plug)
+    ChatSession.objects.filter(id=own.id).update(user_id=viewer.user_id)
+    with pytest.raises(ForbiddenError):
+        sessions.delete_session(actor=viewer, session_id=other.id)
+    sessions.delete_session(actor=viewer, session_id=own.id)
+    assert list(ChatSession.objects.values_list("id", flat=True)) == [other.id]
