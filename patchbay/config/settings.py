@@ -76,6 +76,7 @@ FILES_DIR = DATA_DIR / "files"
 MODEL = os.environ.get("PATCHBAY_MODEL", "")
 OPENAI_BASE_URL = os.environ.get("PATCHBAY_OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
 OPENAI_API_KEY = os.environ.get("PATCHBAY_OPENAI_API_KEY", "")
+MAX_OUTPUT_TOKENS = int(os.environ.get("PATCHBAY_MAX_OUTPUT_TOKENS", "1024"))
 
 INSTALLED_APPS = [
     "django.contrib.auth",

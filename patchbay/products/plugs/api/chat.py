@@ -45,7 +45,7 @@ from patchbay.products.plugs.services import sessions
 BODY_LIMIT = 64 * 1024
 IDEMPOTENCY_KEY_LENGTH = 255
 POOL_THREADS = 4
-POOL_QUEUE = 64
+POOL_QUEUE = 256
 log = structlog.get_logger(__name__)
 
 

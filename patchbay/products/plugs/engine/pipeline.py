@@ -8,15 +8,14 @@ async with open_answer(…) as answer:
 import contextlib
 from collections.abc import AsyncGenerator
 
+from django.conf import settings
+
 from patchbay.kernel.plans import queries as plans
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.engine.calls import Call, model_for, open_call
 from patchbay.products.gateway.engine.contracts import Act, Caller, ChatRequest, ChatResult, Delta
 from patchbay.products.gateway.engine.metering import Bill, Meter
 from patchbay.products.plugs.engine.contracts import Answering, Citation, Prepared, Question, Verdict
-
-MAX_OUTPUT_TOKENS = 1024
-"""An answer with its quotes; the hold covers all of it."""
 
 
 class Answer:
@@ -65,7 +64,10 @@ async def open_answer(
     if prices is None:
         prices = await pool.run(plans.get_prices, model=model)
     request = ChatRequest(
-        model=model, messages=prepared.messages, max_output_tokens=MAX_OUTPUT_TOKENS, evidence=prepared.evidence
+        model=model,
+        messages=prepared.messages,
+        max_output_tokens=settings.MAX_OUTPUT_TOKENS,
+        evidence=prepared.evidence,
     )
     async with open_call(caller=caller, act=act, request=request, meter=meter, prices=prices) as call:
         yield Answer(prepared, call)

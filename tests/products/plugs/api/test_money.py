@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from patchbay.kernel.ledger import queries as ledger
@@ -17,7 +18,6 @@ from patchbay.lib.money import to_text
 from patchbay.products.gateway import errors
 from patchbay.products.gateway.engine.books import KernelMeter
 from patchbay.products.gateway.engine.contracts import TokenUsage
-from patchbay.products.plugs.engine.pipeline import MAX_OUTPUT_TOKENS
 from tests import factories
 from tests.asgi import Answer
 from tests.products.plugs.api.conftest import World
@@ -71,7 +71,7 @@ async def worst(world: World) -> int:
     """What one question of the tests holds: its prompt's bytes and the whole output limit."""
     prompt = len(b"You are exact.") + len(b"How long?")
     prices = await blocking(world, plans.get_prices)
-    return prices.total_micro(Quantities(prompt_tokens=prompt, completion_tokens=MAX_OUTPUT_TOKENS))
+    return prices.total_micro(Quantities(prompt_tokens=prompt, completion_tokens=settings.MAX_OUTPUT_TOKENS))
 
 
 async def assert_sound(world: World) -> None:

@@ -12,7 +12,6 @@ from patchbay.products.gateway.apps import GatewayConfig
 from patchbay.products.gateway.engine import registry
 from patchbay.products.gateway.engine.http import HttpClient
 from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
-from patchbay.products.plugs.engine.pipeline import MAX_OUTPUT_TOKENS
 from tests import factories
 from tests.fakes.openai_server import API_KEY, FakeOpenAI, Script, fake_openai
 from tests.products.plugs.api.conftest import World
@@ -20,7 +19,7 @@ from tests.products.plugs.api.conftest import World
 
 @pytest.fixture
 async def server(world: World, settings: Any) -> AsyncIterator[FakeOpenAI]:
-    settings.MODEL = "big-model"
+    settings.MODEL, settings.MAX_OUTPUT_TOKENS = "big-model", 77
     async with fake_openai() as fake:
         provider = OpenAIProvider(base_url=fake.base_url, api_key=API_KEY, client=HttpClient(read_seconds=0.5))
         registry.register(provider, "big-model")
@@ -33,7 +32,7 @@ async def test_a_live_key_is_answered_by_the_configured_model(world: World, serv
     done = answer.events[-1][1]
     assert (done["model"], done["answer"]) == ("big-model", "Hello world.")
     [call] = server.calls
-    assert (call["model"], call["max_tokens"]) == ("big-model", MAX_OUTPUT_TOKENS)
+    assert (call["model"], call["max_tokens"]) == ("big-model", 77)
     assert call["messages"][0] == {"role": "system", "content": "You are exact."}
 
 
