@@ -96,7 +96,7 @@ class _Cutter:
         if self.group:
             first = self.group[0].block.text
             section = self.path[-1][1] if self.path else ""
-            kind = "clause" if NUMBERED.match(first) or NUMBERED.match(section) else "text"
+            kind = "clause" if NUMBERED.match(first) or NUMBERED.match(section) or section[:1].isdigit() else "text"
             self._emit(kind, self.group[0].start, self.group[-1].end, "", "")
         self.group, self.words = [], 0
 

@@ -15,6 +15,7 @@ from patchbay.products.plugs.engine.parsing.pdf.segments import PageText, Segmen
 
 MAX_PAGES = 5_000
 _SHOWN = 12
+_SAME_LINE = 4.0  # points
 _WRAPPED = 6  # lines that a wrapped cell may put between two full lines of a table
 
 
@@ -90,11 +91,14 @@ def _page(page: Any, budget: TextBudget) -> tuple[list[Segment], float, list[flo
 
 def _may_wrap_cells(segments: list[Segment]) -> bool:
     """Whether lines of several pieces stand around one of fewer: only then does it matter where rows are ruled off."""
-    parts: dict[int, int] = {}
-    for segment in segments:
-        middle = round(segment.middle)
-        parts[middle] = parts.get(middle, 0) + 1
-    counts = [parts[middle] for middle in sorted(parts)]
+    counts: list[int] = []
+    height = float("inf")
+    for middle in sorted((segment.middle for segment in segments), reverse=True):
+        if height - middle < _SAME_LINE:
+            counts[-1] += 1
+        else:
+            counts.append(1)
+            height = middle
     wide = [at for at, count in enumerate(counts) if count > 1]
     return any(
         after - before <= _WRAPPED and (after - before > 1 or counts[before] != counts[after])
