@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.core.files import File
 from django.http import HttpRequest, JsonResponse
 from ninja import NinjaAPI, Router
 from ninja.security import HttpBearer
@@ -30,4 +31,14 @@ class Rest:
     def call(self, method: str, path: str, *, key: str, body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {key}"}
         answer = self._client.request(method, path, json=body, headers=headers)
+        return answer.status_code, json.loads(answer.content or "null")
+
+    def text(self, path: str, *, key: str) -> tuple[int, str]:
+        """Get a plain text."""
+        answer = self._client.get(path, headers={"Authorization": f"Bearer {key}"})
+        return answer.status_code, answer.content.decode()
+
+    def upload(self, path: str, *, key: str, file: File[Any]) -> tuple[int, Any]:
+        """Post a file as the form field `file`."""
+        answer = self._client.post(path, FILES={"file": file}, headers={"Authorization": f"Bearer {key}"})
         return answer.status_code, json.loads(answer.content)
