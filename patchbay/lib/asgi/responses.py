@@ -4,10 +4,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
+
 from patchbay.lib.asgi.request import Request, json_bytes
 from patchbay.lib.asgi.types import Headers
-from patchbay.lib.errors import AppError, problem
+from patchbay.lib.errors import AppError, from_exception, problem
 
+log = structlog.get_logger(__name__)
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
@@ -56,3 +59,13 @@ def error_headers(error: AppError) -> Headers:
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers
+
+
+def explain(request: Request, error: Exception) -> AppError:
+    """Return what an exception means to the client; what is our fault is logged, with a trace if nobody foresaw it."""
+    known = from_exception(error)
+    if known is not error:
+        log.error("request failed", request_id=request.request_id, code=known.code, exc_info=error)
+    elif known.status >= 500:
+        log.warning("request refused", request_id=request.request_id, code=known.code, detail=known.message)
+    return known

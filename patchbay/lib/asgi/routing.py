@@ -10,9 +10,9 @@ from typing import Any, Literal
 import structlog
 
 from patchbay.lib.asgi.request import ClientGoneError, Request
-from patchbay.lib.asgi.responses import respond_problem
+from patchbay.lib.asgi.responses import explain, respond_problem
 from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
-from patchbay.lib.errors import AppError, MethodNotAllowedError, from_exception
+from patchbay.lib.errors import AppError, MethodNotAllowedError
 from patchbay.lib.ids import new_id
 
 Handler = Callable[[Request], Awaitable[None]]
@@ -145,9 +145,7 @@ async def _serve(route: Route, request: Request) -> None:
     except ClientGoneError:
         status = CLIENT_CLOSED_REQUEST
     except Exception as error:
-        known = from_exception(error)
-        if known.status >= 500:
-            log.exception("request failed", request_id=request.request_id, path=route.path, code=known.code)
+        known = explain(request, error)
         if status is not None:
             raise  # the status line is out: only breaking the connection tells the client
         with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ import structlog
 
 from patchbay.lib.asgi.events import EventStream
 from patchbay.lib.asgi.request import Request, decode_json, json_bytes
-from patchbay.lib.asgi.responses import respond
+from patchbay.lib.asgi.responses import explain, respond
 from patchbay.lib.asgi.routing import Route
 from patchbay.lib.errors import (
     AppError,
@@ -23,7 +23,6 @@ from patchbay.lib.errors import (
     NotFoundError,
     RateLimitedError,
     UnavailableError,
-    from_exception,
     problem,
 )
 from patchbay.lib.ids import new_id
@@ -142,9 +141,7 @@ class ChatDoor:
                         answer.client_left()
                 await stream.send("done", await self._settle(asking, conversation, answer))
             except Exception as error:
-                known = from_exception(error)
-                if known.status >= 500:
-                    log.exception("answer failed", request_id=asking.request.request_id, code=known.code)
+                known = explain(asking.request, error)
                 await stream.send("error", problem(known, request_id=asking.request.request_id))
 
     async def _settle(self, asking: Asking, conversation: Conversation, answer: Answer) -> ChatAnswer:
