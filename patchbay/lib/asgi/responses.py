@@ -64,8 +64,10 @@ def error_headers(error: AppError) -> Headers:
 def explain(request: Request, error: Exception) -> AppError:
     """Return what an exception means to the client; what is our fault is logged, with a trace if nobody foresaw it."""
     known = from_exception(error)
+    if known.status < 500:
+        return known
     if known is not error:
         log.error("request failed", request_id=request.request_id, code=known.code, exc_info=error)
-    elif known.status >= 500:
+    else:
         log.warning("request refused", request_id=request.request_id, code=known.code, detail=known.message)
     return known
