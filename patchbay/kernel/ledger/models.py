@@ -170,11 +170,11 @@ class Draw(models.Model):
 class Entry(models.Model):
     """One movement, balanced by construction: `amount_micro` leaves one account and enters another.
 
-    Append-only by database triggers. The unique index starts with the key, which is time-sortable for every spend,
-    so that a busy table grows at its end whichever organisations are busy.
+    Append-only by database triggers. Keys are time-sortable (`moves.entry_key`), so the primary key is also the order
+    of the history, and the only index that a settle pays for.
     """
 
-    id = models.BigAutoField(primary_key=True)
+    pk = models.CompositePrimaryKey("organisation_id", "idempotency_key")
     organisation_id = models.CharField(max_length=LENGTH)
     kind = models.CharField(max_length=10)
     debit_account = models.CharField(max_length=LENGTH)
@@ -187,11 +187,9 @@ class Entry(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["idempotency_key", "organisation_id"], name="entry_once"),
             models.CheckConstraint(condition=Q(amount_micro__gt=0), name="entry_amount_positive"),
             models.CheckConstraint(condition=~Q(debit_account=F("credit_account")), name="entry_moves"),
         ]
-        indexes = [models.Index(fields=["organisation_id", "id"], name="entry_by_organisation")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount_micro}"

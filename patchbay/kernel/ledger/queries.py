@@ -96,7 +96,7 @@ def list_entries(
 ) -> Page[EntryView]:
     """Return the history, newest first: grants, spends, expiries, clawbacks; `since` ≤ time < `until`."""
     rows = filter_entries(organisation_id, kind=kind, since=since, until=until)
-    page = page_of(rows, limit=limit, cursor=cursor)
+    page = page_of(rows, limit=limit, cursor=cursor, key="idempotency_key")
     return Page([_entry_view(row) for row in page.data], page.next_cursor)
 
 
@@ -104,7 +104,7 @@ def iterate_entries(
     organisation_id: str, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None
 ) -> Iterable[EntryView]:
     """Return the whole history, newest first, in constant memory: for exports."""
-    rows = filter_entries(organisation_id, kind=kind, since=since, until=until).order_by("-id")
+    rows = filter_entries(organisation_id, kind=kind, since=since, until=until).order_by("-idempotency_key")
     return (_entry_view(row) for row in rows.iterator(chunk_size=2000))
 
 
@@ -210,7 +210,7 @@ def _sum(rows: QuerySet[Lease]) -> int:
 def _entry_view(row: Entry) -> EntryView:
     incoming = row.kind == "grant"
     return EntryView(
-        f"entry_{row.id}",
+        f"entry_{row.idempotency_key}",
         row.kind,
         row.amount_micro if incoming else -row.amount_micro,
         row.request_id,

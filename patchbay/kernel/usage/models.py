@@ -9,11 +9,11 @@ from patchbay.lib.ids import LENGTH, id_factory
 class UsageRecord(models.Model):
     """One metered act; exactly one per request of an organisation.
 
-    `cost_micro` was charged, `loss_micro` could not be. The unique index starts with the time-sortable request id,
-    so that it grows at its end whichever organisations are busy.
+    `cost_micro` was charged, `loss_micro` could not be. Request ids are time-sortable, so the primary key is also the
+    order of the history, and the only index that a settle pays for.
     """
 
-    id = models.BigAutoField(primary_key=True)
+    pk = models.CompositePrimaryKey("organisation_id", "request_id")
     request_id = models.CharField(max_length=LENGTH + 40)
     organisation_id = models.CharField(max_length=LENGTH)
     key_id = models.CharField(max_length=LENGTH, blank=True)
@@ -38,13 +38,11 @@ class UsageRecord(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["request_id", "organisation_id"], name="usage_once"),
             models.CheckConstraint(condition=Q(cost_micro__gte=0, loss_micro__gte=0), name="usage_cost_not_negative"),
             models.CheckConstraint(
                 condition=~Q(environment="test") | Q(cost_micro=0, loss_micro=0), name="usage_test_is_free"
             ),
         ]
-        indexes = [models.Index(fields=["organisation_id", "id"], name="usage_by_organisation")]
 
     def __str__(self) -> str:
         return self.request_id

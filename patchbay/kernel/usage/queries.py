@@ -27,7 +27,7 @@ def list_records(
 ) -> Page[RecordView]:
     """Return records, newest first; `since` ≤ time < `until`."""
     rows = _filter(organisation_id, request_id=request_id, key_id=key_id, plug_id=plug_id, since=since, until=until)
-    page = page_of(rows, limit=limit, cursor=cursor)
+    page = page_of(rows, limit=limit, cursor=cursor, key="request_id")
     return Page([_view(row) for row in page.data], page.next_cursor)
 
 
@@ -67,4 +67,4 @@ def _filter(organisation_id: str, **conditions: object) -> QuerySet[UsageRecord]
 
 def _view(row: UsageRecord) -> RecordView:
     fields = {name: getattr(row, name) for name in RecordView.__slots__ if name not in ("id", "lines")}
-    return RecordView(id=f"usage_{row.id}", lines=_decode_lines(row.lines), **fields)
+    return RecordView(id=f"usage_{row.request_id.rpartition('_')[2]}", lines=_decode_lines(row.lines), **fields)

@@ -35,6 +35,11 @@ def lock(organisation_id: str) -> CreditAccount:
     return account
 
 
+def entry_key(identifier: str) -> str:
+    """Return an id without its prefix: what is left of a UUIDv7 sorts by time, whatever it named."""
+    return identifier.rpartition("_")[2] if len(identifier.rpartition("_")[2]) == 32 else identifier
+
+
 def entry(
     organisation_id: str,
     kind: EntryKind,
@@ -54,7 +59,7 @@ def entry(
         debit_account=debit,
         credit_account=credit,
         amount_micro=amount_micro,
-        idempotency_key=key or new_id("mv"),
+        idempotency_key=entry_key(key or new_id("mv")),
         request_id=request_id,
         reason=reason,
         created_at=now,

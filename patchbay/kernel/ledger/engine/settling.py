@@ -22,8 +22,9 @@ COLUMNS = (
 )
 INSERT_SQLITE = f"INSERT INTO ledger_entry ({COLUMNS}) VALUES (?, 'spend', ?, '{SPENT}', ?, ?, ?, '', ?)"  # noqa: S608
 _INSERT_POSTGRESQL = (
-    f"INSERT INTO ledger_entry ({COLUMNS}) SELECT org, 'spend', lease, '{SPENT}', amount, request, request, '', %s"  # noqa: S608
-    " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[]) AS item(org, lease, amount, request)"
+    f"INSERT INTO ledger_entry ({COLUMNS}) SELECT org, 'spend', lease, '{SPENT}', amount, key, request, '', %s"  # noqa: S608
+    " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[])"
+    " AS item(org, lease, amount, key, request)"
 )
 SPEND_SQLITE = "UPDATE ledger_lease SET balance_micro = balance_micro - ? WHERE id = ?"
 _SPEND_POSTGRESQL = (
@@ -47,16 +48,20 @@ def settle_many(cursor: Any, items: Sequence[SettleItem]) -> None:
         now = sqlite_time(datetime.now(UTC))
         cursor.executemany(
             INSERT_SQLITE,
-            [(i.organisation_id, i.lease_id, i.amount_micro, i.request_id, i.request_id, now) for i in items],
+            [
+                (i.organisation_id, i.lease_id, i.amount_micro, moves.entry_key(i.request_id), i.request_id, now)
+                for i in items
+            ],
         )
         cursor.executemany(SPEND_SQLITE, [(amount, lease) for lease, amount in spends.items()])
         return
     organisations, leases, amounts, requests = zip(
         *[(i.organisation_id, i.lease_id, i.amount_micro, i.request_id) for i in items], strict=True
     )
+    keys = [moves.entry_key(request) for request in requests]
     cursor.execute(
         _INSERT_POSTGRESQL,
-        (datetime.now(UTC), list(organisations), list(leases), list(amounts), list(requests)),
+        (datetime.now(UTC), list(organisations), list(leases), list(amounts), keys, list(requests)),
     )
     cursor.execute(_SPEND_POSTGRESQL, (list(spends.values()), list(spends)))
 

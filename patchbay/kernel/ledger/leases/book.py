@@ -56,6 +56,7 @@ class Waiter:
     since: float
     asked: bool = False
     final: bool = False
+    hold: LeasedHold | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -108,9 +109,7 @@ class LeaseBook:
 
         def resolve(outcome: LeasedHold | AppError) -> None:
             if isinstance(outcome, LeasedHold):
-                if future.cancelled():
-                    self.release(outcome)
-                else:
+                if not future.cancelled():
                     future.set_result(outcome)
             elif not future.cancelled():
                 future.set_exception(outcome)
@@ -122,12 +121,12 @@ class LeaseBook:
                 if isinstance(outcome, LeasedHold):
                     self._free_later(outcome)
 
-        self._enqueue(organisation_id, Waiter(amount_micro, deliver, time.monotonic()))
+        waiter = Waiter(amount_micro, deliver, time.monotonic())
+        self._enqueue(organisation_id, waiter)
         try:
             return await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self.release(future.result())
+            self._withdraw(organisation_id, waiter)
             raise
 
     def hold_blocking(self, organisation_id: str, amount_micro: int) -> LeasedHold:
@@ -171,6 +170,15 @@ class LeaseBook:
                 return None
             return self._give(lease, amount_micro)
 
+    def _withdraw(self, organisation_id: str, waiter: Waiter) -> None:
+        """Forget a waiter that was cancelled: what it was given meanwhile is free before its canceller goes on."""
+        with self._lock:
+            lease = self._leases.get(organisation_id)
+            if lease is not None and waiter in lease.waiters:
+                lease.waiters.remove(waiter)
+        if waiter.hold is not None:
+            self.release(waiter.hold)
+
     def _enqueue(self, organisation_id: str, waiter: Waiter) -> None:
         with self._lock:
             if self._refusal is not None:
@@ -209,7 +217,8 @@ class LeaseBook:
         lease.waiters.clear()
         for waiter in waiting:
             if waiter.amount_micro <= lease.free:
-                waiter.deliver(self._give(lease, waiter.amount_micro))
+                waiter.hold = self._give(lease, waiter.amount_micro)
+                waiter.deliver(waiter.hold)
             else:
                 lease.waiters.append(waiter)
 

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Entry',
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('organisation_id', 'idempotency_key', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('organisation_id', models.CharField(max_length=40)),
                 ('kind', models.CharField(max_length=10)),
                 ('debit_account', models.CharField(max_length=40)),
@@ -52,8 +52,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['organisation_id', 'id'], name='entry_by_organisation')],
-                'constraints': [models.UniqueConstraint(fields=('idempotency_key', 'organisation_id'), name='entry_once'), models.CheckConstraint(condition=models.Q(('amount_micro__gt', 0)), name='entry_amount_positive'), models.CheckConstraint(condition=models.Q(('debit_account', models.F('credit_account')), _negated=True), name='entry_moves')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount_micro__gt', 0)), name='entry_amount_positive'), models.CheckConstraint(condition=models.Q(('debit_account', models.F('credit_account')), _negated=True), name='entry_moves')],
             },
         ),
         migrations.CreateModel(

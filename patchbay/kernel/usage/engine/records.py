@@ -44,7 +44,7 @@ _INSERT_POSTGRESQL = (
     f"INSERT INTO usage_usagerecord ({_NAMES})"  # noqa: S608
     f" SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _TYPES.values())})"
 )
-_ONCE = " ON CONFLICT (request_id, organisation_id) DO NOTHING"
+_ONCE = " ON CONFLICT (organisation_id, request_id) DO NOTHING"
 _encode = msgspec.json.Encoder().encode
 
 Row = tuple[Any, ...]

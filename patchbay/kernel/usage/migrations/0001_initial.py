@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='UsageRecord',
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('organisation_id', 'request_id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('request_id', models.CharField(max_length=80)),
                 ('organisation_id', models.CharField(max_length=40)),
                 ('key_id', models.CharField(blank=True, max_length=40)),
@@ -55,8 +55,7 @@ class Migration(migrations.Migration):
                 ('loss_micro', models.BigIntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(fields=['organisation_id', 'id'], name='usage_by_organisation')],
-                'constraints': [models.UniqueConstraint(fields=('request_id', 'organisation_id'), name='usage_once'), models.CheckConstraint(condition=models.Q(('cost_micro__gte', 0), ('loss_micro__gte', 0)), name='usage_cost_not_negative'), models.CheckConstraint(condition=models.Q(models.Q(('environment', 'test'), _negated=True), models.Q(('cost_micro', 0), ('loss_micro', 0)), _connector='OR'), name='usage_test_is_free')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('cost_micro__gte', 0), ('loss_micro__gte', 0)), name='usage_cost_not_negative'), models.CheckConstraint(condition=models.Q(models.Q(('environment', 'test'), _negated=True), models.Q(('cost_micro', 0), ('loss_micro', 0)), _connector='OR'), name='usage_test_is_free')],
             },
         ),
     ]
