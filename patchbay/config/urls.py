@@ -8,6 +8,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("patchbay.kernel.accounts.urls")),
     path("", include("patchbay.kernel.keys.urls")),
     path("", include("patchbay.kernel.audit.urls")),
+    path("", include("patchbay.kernel.usage.urls")),
+    path("", include("patchbay.products.plugs.urls")),
 ]
 handler403 = "patchbay.web.views.forbidden"
 handler404 = "patchbay.web.views.not_found"

@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from patchbay.kernel.accounts import queries as accounts
+from patchbay.kernel.ledger import queries as ledger
+from patchbay.products.plugs import queries as plugs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An entry of the palette; `kind` says what it is: a page or an action."""
+    """An entry of the palette; `kind` says what it is: a page, a plug, an action."""
 
     name: str
     url: str
@@ -39,7 +41,8 @@ class Command:
 # Name, route, icon. A page that only owners may open says so.
 _GROUPS = (
     ("", (("Home", "dashboard", "home"),)),
-    ("Run", (("Keys", "keys:list", "key"),)),
+    ("Build", (("Plugs", "plugs:list", "plug"),)),
+    ("Run", (("Keys", "keys:list", "key"), ("Usage", "credits:overview", "usage"))),
     (
         "Organisation",
         (("Members", "members", "members"), ("Audit", "audit:list", "audit"), ("Settings", "settings", "settings")),
@@ -48,6 +51,7 @@ _GROUPS = (
 _OWNERS_ONLY = frozenset({"audit:list"})
 _ACTIONS = (
     ("Create an API key", "keys:list", "#create", "key"),
+    ("Create a plug", "plugs:list", "#new", "plug"),
     ("Quick start", "docs", "", "book"),
 )
 
@@ -71,11 +75,15 @@ class Shell:
     def commands(self) -> list[Command]:
         pages = [Command(page.name, page.url, page.icon, "Page") for group in self.groups for page in group.pages]
         actions = [Command(name, reverse(route) + place, icon, "Action") for name, route, place, icon in _ACTIONS]
-        return pages + actions
+        return pages + self._plugs() + actions
 
     @cached_property
     def memberships(self) -> list[Any]:
         return list(accounts.list_memberships(str(self._request.user.pk)))
+
+    @cached_property
+    def available_micro(self) -> int | None:
+        return ledger.get_balance(self._actor.organisation_id).available_micro if self._actor else None
 
     @property
     def person(self) -> str:
@@ -89,6 +97,12 @@ class Shell:
 
     def _may_open(self, route: str) -> bool:
         return route not in _OWNERS_ONLY or (self._actor is not None and self._actor.role == "owner")
+
+    def _plugs(self) -> list[Command]:
+        if self._actor is None:
+            return []
+        found = plugs.list_plugs(self._actor.organisation_id)
+        return [Command(plug.name, reverse("plugs:chat", args=[plug.slug]), plug.domain, "Plug") for plug in found]
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:
