@@ -7,11 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
-from patchbay.kernel.audit import queries as audit
-from patchbay.kernel.keys import queries as keys
 from patchbay.lib import mail
 from patchbay.lib.errors import AppError, NotFoundError
 from patchbay.lib.pages import PageRequest, signed_in
+from patchbay.site.dashboard import overview
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
@@ -25,14 +24,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def dashboard(request: PageRequest) -> HttpResponse:
-    organisation_id = request.actor.organisation_id
-    owner = request.actor.role == "owner"
-    context = {
-        "keys": [key for key in keys.list_keys(organisation_id) if key.state == "active"],
-        "activity": audit.list_events(organisation_id, limit=6).data if owner else None,
-        "base_url": settings.BASE_URL,
-    }
-    return render(request, "site/dashboard.html", context)
+    return render(request, "site/dashboard.html", overview(request.actor))
 
 
 @require_GET

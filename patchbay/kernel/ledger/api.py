@@ -1,8 +1,5 @@
 """Credits over REST: the balance, and the history as pages or CSV."""
 
-import csv
-import io
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,8 +7,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Schema
 
 from patchbay.kernel.ledger import queries
-from patchbay.lib.money import to_text
-from patchbay.lib.rest import Credits, PageOut, PagingQuery, Timestamp, to_rfc3339
+from patchbay.lib.rest import Credits, PageOut, PagingQuery, Timestamp
 
 router = Router(tags=["Credits"])
 HistoryKind = Literal["grant", "spend", "expire", "clawback", "repay"]
@@ -77,27 +73,10 @@ def list_entries(request: HttpRequest, paging: PagingQuery, filters: HistoryQuer
 
 @router.get("/entries.csv", summary="Export ledger entries as CSV", include_in_schema=False)
 def export_entries(request: HttpRequest, filters: HistoryQuery) -> StreamingHttpResponse:
-    lines = csv_lines(_organisation(request), kind=filters.kind, since=filters.since, until=filters.until)
+    lines = queries.iterate_csv(_organisation(request), kind=filters.kind, since=filters.since, until=filters.until)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="credits.csv"'
     return response
-
-
-def csv_lines(
-    organisation_id: str, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None
-) -> Iterator[str]:
-    """Yield the history as CSV lines; a text that a spreadsheet would run as a formula is quoted with an apostrophe."""
-    yield _line("id", "created_at", "kind", "credits", "request_id", "reason")
-    for entry in queries.iterate_entries(organisation_id, kind=kind, since=since, until=until):
-        reason = f"'{entry.reason}" if entry.reason[:1] in ("=", "+", "-", "@", "\t", "\r") else entry.reason
-        created_at = to_rfc3339(entry.created_at)
-        yield _line(entry.id, created_at, entry.kind, to_text(entry.amount_micro), entry.request_id, reason)
-
-
-def _line(*fields: str) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow(fields)
-    return buffer.getvalue()
 
 
 def _organisation(request: HttpRequest) -> str:

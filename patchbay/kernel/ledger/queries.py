@@ -1,9 +1,11 @@
 """Reading the ledger: balances, lots, history, and the proof that balances equal their entries."""
 
+import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet, Sum
@@ -22,6 +24,7 @@ from patchbay.kernel.ledger.contracts import (
 )
 from patchbay.kernel.ledger.models import CreditAccount, Draw, Entry, Hold, Lease, Lot
 from patchbay.lib.errors import NotFoundError
+from patchbay.lib.money import to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 
 # Movements between an organisation's own pockets are not history to it.
@@ -106,6 +109,23 @@ def iterate_entries(
     """Return the whole history, newest first, in constant memory: for exports."""
     rows = filter_entries(organisation_id, kind=kind, since=since, until=until).order_by("-idempotency_key")
     return (_entry_view(row) for row in rows.iterator(chunk_size=2000))
+
+
+def iterate_csv(
+    organisation_id: str, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> Iterable[str]:
+    """Return the history as CSV lines; a text that a spreadsheet would run as a formula gets an apostrophe."""
+    yield _csv_line("id", "created_at", "kind", "credits", "request_id", "reason")
+    for entry in iterate_entries(organisation_id, kind=kind, since=since, until=until):
+        reason = f"'{entry.reason}" if entry.reason[:1] in ("=", "+", "-", "@", "\t", "\r") else entry.reason
+        created_at = entry.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        yield _csv_line(entry.id, created_at, entry.kind, to_text(entry.amount_micro), entry.request_id, reason)
+
+
+def _csv_line(*fields: str) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(fields)
+    return buffer.getvalue()
 
 
 def filter_entries(

@@ -1,5 +1,6 @@
 """Reading usage: records of one organisation, and the proof that records and ledger agree."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -37,10 +38,21 @@ def find_record(organisation_id: str, request_id: str) -> RecordView | None:
     return _view(row) if row else None
 
 
+def find_records(organisation_id: str, request_ids: Iterable[str]) -> dict[str, RecordView]:
+    """Return the records of some requests by request id; those that have none are missing."""
+    rows = UsageRecord.objects.filter(organisation_id=organisation_id, request_id__in=list(request_ids))
+    return {row.request_id: _view(row) for row in rows}
+
+
 def total_cost(organisation_id: str, *, since: datetime | None = None, until: datetime | None = None) -> int:
     """Return what was charged in a time, in micro-credits."""
     rows = _filter(organisation_id, request_id=None, key_id=None, plug_id=None, since=since, until=until)
     return rows.aggregate(total=Sum("cost_micro"))["total"] or 0
+
+
+def count_records(organisation_id: str, *, since: datetime | None = None, until: datetime | None = None) -> int:
+    """Return how many metered acts there were in a time."""
+    return _filter(organisation_id, request_id=None, key_id=None, plug_id=None, since=since, until=until).count()
 
 
 @ledger.snapshot()

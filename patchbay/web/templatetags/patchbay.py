@@ -147,3 +147,14 @@ def browser(user_agent: str) -> str:
     if found is None:
         return user_agent[:60] or "An unknown program"
     return f"{found} on {system}" if system else found
+
+
+@register.filter
+def minus(whole: int, part: int) -> int:
+    return whole - part
+
+
+@register.filter
+def words(name: str) -> str:
+    """A machine's name as words: `prompt_tokens` → prompt tokens."""
+    return name.replace("_", " ")

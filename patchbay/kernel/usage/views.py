@@ -1,0 +1,101 @@
+"""The usage page: what is there, which credits go first, and a ledger whose every line can be opened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from patchbay.kernel.accounts import queries as accounts
+from patchbay.kernel.keys import queries as keys
+from patchbay.kernel.keys import scopes
+from patchbay.kernel.ledger import queries as ledger
+from patchbay.kernel.ledger.contracts import EntryView
+from patchbay.kernel.plans import queries as plans
+from patchbay.kernel.usage import queries
+from patchbay.kernel.usage.contracts import RecordView
+from patchbay.kernel.usage.forms import KINDS, LedgerFilter
+from patchbay.lib.errors import NotFoundError
+from patchbay.lib.pages import PageRequest, signed_in
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A record with the names of what it refers to; empty when it is gone."""
+
+    record: RecordView
+    plug: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A ledger entry; `usage` is what was done for it, None for grants and the like."""
+
+    entry: EntryView
+    usage: Named | None
+
+
+@require_GET
+@signed_in
+def overview(request: PageRequest) -> HttpResponse:
+    organisation_id = request.actor.organisation_id
+    chosen = LedgerFilter(request.GET).chosen()
+    page = ledger.list_entries(organisation_id, **chosen, cursor=request.GET.get("cursor") or None)  # type: ignore[arg-type]
+    balance = ledger.get_balance(organisation_id)
+    lots = ledger.list_lots(organisation_id)
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    context = {
+        "balance": balance,
+        "total_micro": balance.available_micro + balance.held_micro,
+        "lots": lots,
+        "lots_micro": sum(lot.balance_micro for lot in lots),
+        "burned_micro": queries.total_cost(organisation_id, since=month),
+        "month": month,
+        "plan": plans.get_plan(organisation_id),
+        "page": page,
+        "lines": _lines(organisation_id, page.data),
+        "kinds": KINDS,
+        "chosen": chosen,
+    }
+    return render(request, "usage/overview.html", context)
+
+
+@require_GET
+@signed_in
+def record(request: PageRequest, request_id: str) -> HttpResponse:
+    """One metered act with its cost lines, each a quantity at a price."""
+    found = queries.find_record(request.actor.organisation_id, request_id)
+    if found is None:
+        raise NotFoundError("There is no record of such a request.")
+    return render(request, "usage/record.html", {"usage": _name(request.actor.organisation_id, [found])[0]})
+
+
+@require_GET
+@signed_in
+def export(request: PageRequest) -> StreamingHttpResponse:
+    """The ledger as CSV, by the filters of the page."""
+    lines = ledger.iterate_csv(request.actor.organisation_id, **LedgerFilter(request.GET).chosen())  # type: ignore[arg-type]
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="credits.csv"'
+    return response
+
+
+def _lines(organisation_id: str, entries: Sequence[EntryView]) -> list[Line]:
+    records = queries.find_records(organisation_id, {entry.request_id for entry in entries if entry.request_id})
+    named = {usage.record.request_id: usage for usage in _name(organisation_id, list(records.values()))}
+    return [Line(entry, named.get(entry.request_id)) for entry in entries]
+
+
+def _name(organisation_id: str, records: Sequence[RecordView]) -> list[Named]:
+    if not records:
+        return []
+    plugs = {scope.id: scope.name for scope in scopes.list_scopes(organisation_id)}
+    names = {key.id: key.name for key in keys.list_keys(organisation_id)}
+    names |= {member.user_id: str(member.user.name or member.user) for member in accounts.list_members(organisation_id)}
+    return [
+        Named(record, plugs.get(record.plug_id, ""), names.get(record.key_id or record.user_id, ""))
+        for record in records
+    ]

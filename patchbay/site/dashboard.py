@@ -1,0 +1,120 @@
+"""The dashboard: the state of an organisation in one look, and what to do next."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from patchbay.kernel.audit import queries as audit
+from patchbay.kernel.keys import queries as keys
+from patchbay.kernel.keys.contracts import Key
+from patchbay.kernel.ledger import queries as ledger
+from patchbay.kernel.usage import queries as usage
+from patchbay.lib.actor import Actor
+from patchbay.products.plugs import queries as plugs
+from patchbay.products.plugs.models import Document, DocumentVersion, Plug
+
+RECENT_EVENTS = 6
+SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do: a tone of a LED with its word, what and why, and where a verb leads."""
+
+    tone: str
+    says: str
+    name: str
+    why: str
+    verb: str
+    url: str
+
+
+def overview(actor: Actor) -> dict[str, Any]:
+    """Return the dashboard's context for who looks at it."""
+    organisation_id = actor.organisation_id
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    found = list(plugs.list_plugs(organisation_id))
+    own = [plug for plug in found if plug.organisation_id == organisation_id]
+    active = [key for key in keys.list_keys(organisation_id) if key.state == "active"]
+    failed = _failed(organisation_id, own)
+    available = ledger.get_balance(organisation_id).available_micro
+    burned = usage.total_cost(organisation_id, since=month)
+    return {
+        "plugs": found,
+        "own": len(own),
+        "keys": active,
+        "failed": len(failed),
+        "available_micro": available,
+        "burned_micro": burned,
+        "granted_micro": available + burned,
+        "month": month,
+        "answers": usage.count_records(organisation_id, since=month),
+        "steps": [*_repairs(failed), *_expiring(active), *_first_steps(found, own, active)],
+        "activity": audit.list_events(organisation_id, limit=RECENT_EVENTS).data if actor.role == "owner" else None,
+        "base_url": settings.BASE_URL,
+    }
+
+
+def _failed(organisation_id: str, own: list[Plug]) -> list[tuple[Plug, Document]]:
+    return [
+        (plug, document)
+        for plug in own
+        for document in plugs.list_documents(organisation_id, plug)
+        if document.latest and document.latest.status == DocumentVersion.Status.ERROR
+    ]
+
+
+def _repairs(failed: list[tuple[Plug, Document]]) -> list[Step]:
+    return [
+        Step(
+            "danger",
+            "Error",
+            f"{document.title} could not be read",
+            document.latest.error if document.latest else "",
+            "Fix",
+            reverse("plugs:knowledge", args=[plug.slug]),
+        )
+        for plug, document in failed
+    ]
+
+
+def _expiring(active: list[Key]) -> list[Step]:
+    limit = datetime.now(UTC) + SOON
+    return [
+        Step(
+            "warn",
+            "Warning",
+            f"The key {key.name} expires soon",
+            f"On {key.expires_at:%-d %B}; programs that use it are refused from then on.",
+            "See keys",
+            reverse("keys:list"),
+        )
+        for key in active
+        if key.expires_at and key.expires_at < limit
+    ]
+
+
+def _first_steps(found: list[Plug], own: list[Plug], active: list[Key]) -> list[Step]:
+    steps = []
+    if found:
+        plug = (own or found)[0]
+        steps.append(
+            Step(
+                "signal",
+                "Ready",
+                f"Ask {plug.name}",
+                "Each answer quotes its documents; press a citation to see the passage.",
+                "Ask",
+                reverse("plugs:chat", args=[plug.slug]),
+            )
+        )
+    if not own:
+        why = "Upload a contract, a guideline or a handbook; it answers within seconds."
+        steps.append(Step("off", "To do", "Make a plug of your own", why, "New plug", reverse("plugs:list") + "#new"))
+    if not active:
+        why = "The same answers for a program or a script, billed to the same credits."
+        steps.append(Step("off", "To do", "Create an API key", why, "Create", reverse("keys:list") + "#create"))
+    return steps
