@@ -88,7 +88,7 @@ class Shell:
     @property
     def person(self) -> str:
         user: Any = self._request.user
-        return user.name or user.email
+        return str(user.name or user.email)
 
     def _page(self, name: str, route: str, icon: str) -> Page:
         url = reverse(route)
