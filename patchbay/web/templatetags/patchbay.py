@@ -89,10 +89,11 @@ def _relative(moment: datetime) -> str:
 
 @register.filter
 def size(value: int) -> str:
-    """Show a number of bytes: `2202009` → 2.1 MB."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
-        if value >= factor:
-            return f"{value / factor:.1f} {unit}" if value < 10 * factor else f"{value // factor} {unit}"
+    """Show a number of bytes in binary steps: `2202009` → 2.1 MB."""
+    for unit, power in (("GB", 30), ("MB", 20), ("KB", 10)):
+        amount = value / 2**power
+        if amount >= 1:
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
     return f"{value} B"
 
 
