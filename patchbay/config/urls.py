@@ -1,6 +1,9 @@
-"""Where each package's pages hang. The REST document is assembled in `patchbay.site.api`."""
+"""Where each package's pages and the REST API hang."""
 
 from django.urls import URLPattern, URLResolver, include, path
+
+from patchbay.site.api import api
+from patchbay.site.views import openapi_json
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("patchbay.site.urls")),
@@ -10,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("patchbay.kernel.audit.urls")),
     path("", include("patchbay.kernel.usage.urls")),
     path("", include("patchbay.products.plugs.urls")),
+    path("v1/openapi.json", openapi_json, name="openapi"),
+    path("v1/", api.urls),
 ]
 handler403 = "patchbay.web.views.forbidden"
 handler404 = "patchbay.web.views.not_found"

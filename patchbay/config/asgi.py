@@ -1,0 +1,39 @@
+"""The one ASGI application: raw routes for the hot path, Django for everything else, one lifespan for both."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+import django
+from django.core.asgi import get_asgi_application
+
+from patchbay.lib.asgi.routing import Dispatcher
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "patchbay.config.settings")
+
+
+def make_application(*, after_startup: Callable[[], Awaitable[None]] | None = None) -> Dispatcher:
+    """Build the application; `after_startup` is called once it can answer."""
+    django.setup(set_prefix=False)
+    from patchbay.kernel.usage import runtime
+    from patchbay.site.routes import RAW_ROUTES
+
+    async def start() -> None:
+        await asyncio.to_thread(runtime.start)
+
+    async def stop() -> None:
+        await asyncio.to_thread(runtime.stop)
+
+    return Dispatcher(
+        RAW_ROUTES,
+        get_asgi_application(),
+        startup=[start, *([after_startup] if after_startup else [])],
+        shutdown=[stop],
+    )
+
+
+def __getattr__(name: str) -> Dispatcher:
+    """`uvicorn patchbay.config.asgi:application` builds it on first use; `patchbay serve` builds its own."""
+    if name == "application":
+        return make_application()
+    raise AttributeError(name)

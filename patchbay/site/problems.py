@@ -1,0 +1,47 @@
+"""Problem details for Django's side of the house."""
+
+import math
+from collections.abc import Callable
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+from patchbay.lib.errors import AppError, NotFoundError, TooLargeError, problem
+
+
+class MethodNotAllowedError(AppError):
+    status, code, title = 405, "method_not_allowed", "This address does not take that method"
+
+
+_PLAIN: dict[int, type[AppError]] = {404: NotFoundError, 405: MethodNotAllowedError, 413: TooLargeError}
+
+
+def problem_response(request: HttpRequest, error: AppError) -> HttpResponse:
+    """Render an error as `application/problem+json`."""
+    request_id = getattr(request, "scope", {}).get("state", {}).get("request_id")
+    body = msgspec.json.encode(problem(error, request_id=request_id))
+    response = HttpResponse(body, status=error.status, content_type="application/problem+json")
+    if error.retry_after is not None:
+        response["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if error.status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+class ProblemMiddleware:
+    """Under /v1 no answer is a page: what Django itself refuses becomes problem details too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not request.path.startswith("/v1/") or response.status_code < 400:
+            return response
+        if response.get("Content-Type", "").startswith("application/problem+json"):
+            return response
+        error = _PLAIN.get(response.status_code, AppError)
+        answer = problem_response(request, error())
+        if allow := response.get("Allow"):
+            answer["Allow"] = allow
+        return answer

@@ -1,0 +1,13 @@
+"""Every raw route of every product: dispatch, the OpenAPI document and the stranger test read this one table."""
+
+from patchbay.lib.asgi.routing import Route
+from patchbay.products.plugs.api import chat
+from patchbay.site import health
+
+RAW_ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET", "/healthz", health.healthz, "healthz", "Is the process alive", "public", "operations", documented=False
+    ),
+    Route("GET", "/readyz", health.readyz, "readyz", "Can it do its work", "public", "operations", documented=False),
+    *chat.ROUTES,
+)
