@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
+from django.http import HttpRequest
 from ninja import Query, Schema
 from pydantic import Field, PlainSerializer
 
+from patchbay.lib.actor import Actor
 from patchbay.lib.money import to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, MAX_LIMIT
 
@@ -42,3 +44,9 @@ class Paging(Schema):
 
 
 PagingQuery = Query[Paging]
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who acts: put there by the API's authentication, or by the session's middleware."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    return actor
