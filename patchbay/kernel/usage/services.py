@@ -71,6 +71,11 @@ def _claim_again(organisation_id: str, idempotency_key: str, fingerprint: str, p
     return Claim(fresh.id)
 
 
+def complete(claim_id: str, response: bytes) -> None:
+    """Keep the answer of a request that charged nothing; a charged one completes its claim with its settlement."""
+    RequestClaim.objects.filter(id=claim_id).update(response=response)
+
+
 def abandon(claim_id: str) -> None:
     """Give a key back whose request failed before anything was charged, so that a retry is done anew."""
     RequestClaim.objects.filter(id=claim_id, response=None).delete()
