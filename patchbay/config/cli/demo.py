@@ -9,6 +9,10 @@ import hashlib
 import hmac
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from patchbay.lib.actor import Actor
 
 EMAIL = "demo@patchbay.example"
 COMPANY = "Larkfield Group"
@@ -53,16 +57,26 @@ def ensure_demo() -> Demo:
 
     from patchbay.kernel.accounts import queries as account_queries
     from patchbay.kernel.accounts import services as accounts
-    from patchbay.kernel.keys import services as keys
 
     password = f"{_derived('password')[:4]}-{_derived('password')[4:8]}-{_derived('password')[8:12]}"
     membership = account_queries.find_membership_by_email(EMAIL)
     if membership is None:
         membership = accounts.register(email=EMAIL, password=password, company=COMPANY, name=NAME)
     actor = account_queries.get_actor(membership.user, membership.organisation_id)
-    secret = f"sme_live_{_derived('key')[:32]}"
-    keys.ensure_key(actor=actor, name=KEY_NAME, secret=secret)
-    return Demo(settings.BASE_URL, EMAIL, password, secret)
+    return Demo(settings.BASE_URL, EMAIL, password, _ensure_key(actor))
+
+
+def _ensure_key(actor: "Actor") -> str:
+    """Return the demo key's secret; one that was revoked is followed by another."""
+    from patchbay.kernel.keys import queries as key_queries
+    from patchbay.kernel.keys import services as keys
+
+    made = [key for key in key_queries.list_keys(actor.organisation_id) if key.name == KEY_NAME]
+    revoked = sum(key.revoked_at is not None for key in made)
+    secret = f"sme_live_{_derived(f'key {revoked}')[:32]}"
+    if revoked == len(made):
+        keys.create_key(actor=actor, name=KEY_NAME, secret=secret)
+    return secret
 
 
 def _derived(what: str) -> str:

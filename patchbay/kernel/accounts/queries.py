@@ -27,6 +27,12 @@ def find_membership(user: User | str, organisation_id: str) -> Membership | None
     return list_memberships(user).filter(organisation_id=organisation_id).first()
 
 
+def find_membership_by_email(email: str) -> Membership | None:
+    """Return the first membership of the active user with this address, or None."""
+    user = User.objects.filter(email__iexact=email).first()
+    return list_memberships(user).first() if user else None
+
+
 def list_memberships(user: User | str) -> QuerySet[Membership]:
     """Return the organisations that an active user belongs to, as memberships, oldest first."""
     user_id = user.pk if isinstance(user, User) else user

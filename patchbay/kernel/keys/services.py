@@ -31,8 +31,11 @@ def create_key(
     permission: Permission = "full",
     environment: Environment = "live",
     expires_at: datetime | None = None,
+    secret: str | None = None,
 ) -> CreatedKey:
     """Make a key; its secret is in the answer and nowhere else. Editors and owners.
+
+    `secret` is for a key whose maker must know it beforehand (the demo's); it is as random as one of ours.
 
     `plug_id` is the id or slug of a plug of the organisation, or None for all of them. InvalidError names the
     fields; PlanLimitError when the plan has no more keys; ForbiddenError when a key makes one that may do more than
@@ -43,7 +46,7 @@ def create_key(
     require_not_to_outlive(actor, expires_at)
     accounts.lock_organisation(actor.organisation_id)  # or two at once would both count one too few
     entitlements.require(actor.organisation_id, "api_keys", used=usable(actor.organisation_id).count())
-    secret = token.new_token(environment)
+    secret = secret or token.new_token(environment)
     row = ApiKey.objects.create(
         organisation_id=actor.organisation_id,
         name=wanted.name,
