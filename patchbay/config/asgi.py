@@ -3,11 +3,13 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import django
 from django.core.asgi import get_asgi_application
 
 from patchbay.lib.asgi.routing import Dispatcher
+from patchbay.lib.asgi.types import ASGIApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "patchbay.config.settings")
 
@@ -15,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "patchbay.config.settings")
 def make_application(*, after_startup: Callable[[], Awaitable[None]] | None = None) -> Dispatcher:
     """Build the application; `after_startup` is called once it can answer."""
     django.setup(set_prefix=False)
+    from patchbay.kernel.keys import services as keys
     from patchbay.kernel.usage import runtime
     from patchbay.site.routes import RAW_ROUTES
 
@@ -22,11 +25,12 @@ def make_application(*, after_startup: Callable[[], Awaitable[None]] | None = No
         await asyncio.to_thread(runtime.start)
 
     async def stop() -> None:
+        await asyncio.to_thread(keys.flush_last_use)
         await asyncio.to_thread(runtime.stop)
 
     return Dispatcher(
         RAW_ROUTES,
-        get_asgi_application(),
+        cast(ASGIApp, get_asgi_application()),
         startup=[start, *([after_startup] if after_startup else [])],
         shutdown=[stop],
     )

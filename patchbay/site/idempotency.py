@@ -7,6 +7,7 @@ no idempotency key.
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import msgspec
 from django.db import transaction
@@ -90,7 +91,8 @@ def _fingerprint(request: HttpRequest) -> str:
         return digest.hexdigest()
     for name, value in sorted(request.POST.items()):
         digest.update(f"{name}={value}\0".encode())
-    for name, file in sorted(request.FILES.items()):
+    files: list[tuple[str, Any]] = sorted(request.FILES.items())
+    for name, file in files:
         digest.update(f"{name}:{file.name}\0".encode())
         for chunk in file.chunks():
             digest.update(chunk)

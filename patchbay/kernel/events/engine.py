@@ -4,11 +4,12 @@ from datetime import timedelta
 from traceback import format_exception_only
 
 from django.db import transaction
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q
 from django.utils import timezone
 
 from patchbay.kernel.events.contracts import Event, Handler
 from patchbay.kernel.events.models import Lane, OutboxEvent
+from patchbay.kernel.events.queries import open_events
 from patchbay.lib.ids import new_id
 
 HOLD = timedelta(seconds=60)
@@ -17,10 +18,6 @@ FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=10)
 KEEP_HANDLED = timedelta(days=7)
 KEEP_ANY = timedelta(days=90)
-
-
-def open_events() -> QuerySet[OutboxEvent]:
-    return OutboxEvent.objects.filter(handled_at__isnull=True, set_aside_at__isnull=True)
 
 
 def organisations_due(limit: int) -> list[str]:

@@ -1,6 +1,7 @@
 """What the outbox holds."""
 
-from patchbay.kernel.events import engine
+from django.db.models import QuerySet
+
 from patchbay.kernel.events.contracts import Event
 from patchbay.kernel.events.models import OutboxEvent
 
@@ -16,9 +17,14 @@ def list_events(organisation_id: str, *, type: str | None = None, limit: int = 5
     ]
 
 
+def open_events() -> QuerySet[OutboxEvent]:
+    """Return the events that are neither handled nor set aside."""
+    return OutboxEvent.objects.filter(handled_at__isnull=True, set_aside_at__isnull=True)
+
+
 def count_open() -> int:
     """Return how many events wait to be handled, over all organisations: for health checks."""
-    return engine.open_events().count()
+    return open_events().count()
 
 
 def count_set_aside() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -81,3 +81,11 @@ class WordEmbedder(Embedder, Protocol):
     def embed_tokens(self, texts: Sequence[str]) -> list[WordVectors]:
         """Return the word vectors of each text, in order."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class WordCounts:
+    """In how many of a collection's `units` each word stands, in whatever form; 0 says that nothing there uses it."""
+
+    units: int
+    by_word: Mapping[str, int]

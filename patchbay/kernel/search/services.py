@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from django.db import transaction
 from django.db.models import F, Q
 
-from patchbay.kernel.search.contracts import Hit, Scope, Unit
+from patchbay.kernel.search.contracts import Hit, Scope, Unit, WordCounts
 from patchbay.kernel.search.embedder import get_embedder
 from patchbay.kernel.search.errors import TooManyUnitsError
 from patchbay.kernel.search.models import MAX_UNITS, UNIT_BITS, IndexedDocument, IndexedUnit, IndexScope, UnitVector
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 MAX_QUERY_CHARACTERS = 4_000
+MAX_WORDS = 32
 EMBED_BATCH = 128  # about three seconds of work lost at most when a worker dies
 EMBED_SECONDS = 120.0
 _follow_up: Callable[[Scope, str], None] | None = None
@@ -111,6 +112,23 @@ def search(
         query_vector = _embed_query(embedder, query)
     ranked = ranking.rank(directory, tokens.query_terms(query), query_vector, limit)
     return _hits(rows, ranked)
+
+
+def count_words(*, scopes: Sequence[Scope], words: Sequence[str]) -> WordCounts:
+    """Count the units of these scopes that hold each word (at most MAX_WORDS); words that are not indexed are left out.
+
+    A word of several terms counts where its rarest one stands.
+    """
+    from patchbay.kernel.search.engine import postings, tokens
+
+    terms = {word: tokens.query_terms(word) for word in list(dict.fromkeys(words))[:MAX_WORDS]}
+    directory = find_directory(scopes)
+    if directory is None:
+        return WordCounts(0, {word: 0 for word, found in terms.items() if found})
+    counts = postings.count(directory, [term for found in terms.values() for term in found])
+    return WordCounts(
+        directory.units, {word: min(counts.get(term, 0) for term in found) for word, found in terms.items() if found}
+    )
 
 
 def find_directory(scopes: Sequence[Scope]) -> Directory | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from django.db.models import F
 from django.db.models.functions import Substr
 
-from patchbay.kernel.search import queries as words
 from patchbay.kernel.search import services as search
 from patchbay.kernel.search.contracts import Hit, Scope
 from patchbay.lib.words import STOP_WORDS, content_words, find_words
@@ -39,7 +38,7 @@ def retrieve(question: Question) -> Found:
     scopes = [Scope(owner, question.plug_id) for owner in owners]
     asked = in_context(question)
     hits = search.search(scopes=scopes, query=asked, limit=MAX_PASSAGES)
-    counts = words.count_words(scopes=scopes, words=[word for word in find_words(asked) if word not in STOP_WORDS])
+    counts = search.count_words(scopes=scopes, words=[word for word in find_words(asked) if word not in STOP_WORDS])
     units = _load(hits, scopes)
     starts = _page_starts({unit.version_id for unit in units.values()})
     found = [(hit, units[hit.unit_id]) for hit in hits if hit.unit_id in units]

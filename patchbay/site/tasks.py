@@ -1,0 +1,42 @@
+"""Work that joins two rooms of the kernel which may not know each other: search by meaning, the outbox's housekeeping."""
+
+from datetime import timedelta
+
+from patchbay.kernel.events import services as events
+from patchbay.kernel.jobs import registry
+from patchbay.kernel.jobs import services as jobs
+from patchbay.kernel.search import services as search
+from patchbay.kernel.search.contracts import Scope
+
+
+@registry.task("search.embed_document", max_attempts=5)
+def embed_document(*, organisation_id: str, collection: str, document_id: str) -> None:
+    """Fill in a document's vectors; until then it is found by keyword."""
+    search.embed_document(scope=Scope(organisation_id, collection), document_id=document_id)
+
+
+@registry.task("search.embed_missing")
+def embed_missing() -> None:
+    """Take up documents without vectors: indexed before the model was installed, or when it failed."""
+    for scope, document_id in search.list_unembedded(limit=100):
+        enqueue_embedding(scope, document_id)
+
+
+@registry.task("events.prune")
+def prune_events() -> None:
+    """Drop events that were handled long ago."""
+    events.prune()
+
+
+def enqueue_embedding(scope: Scope, document_id: str) -> None:
+    """What search calls in the transaction that indexed a document."""
+    jobs.enqueue(
+        "search.embed_document",
+        organisation_id=scope.organisation_id,
+        collection=scope.collection,
+        document_id=document_id,
+    )
+
+
+registry.schedule("search.embed_missing", every=timedelta(minutes=30))
+registry.schedule("events.prune", every=timedelta(days=1))
