@@ -1,4 +1,4 @@
-"""Work that joins two rooms of the kernel which may not know each other: search by meaning, the outbox's housekeeping."""
+"""Work that joins rooms of the kernel which may not know each other: vectors for search, care of the outbox."""
 
 from datetime import timedelta
 
@@ -9,20 +9,20 @@ from patchbay.kernel.search import services as search
 from patchbay.kernel.search.contracts import Scope
 
 
-@registry.task("search.embed_document", max_attempts=5)
+@registry.task("site.embed_document", max_attempts=5)
 def embed_document(*, organisation_id: str, collection: str, document_id: str) -> None:
     """Fill in a document's vectors; until then it is found by keyword."""
     search.embed_document(scope=Scope(organisation_id, collection), document_id=document_id)
 
 
-@registry.task("search.embed_missing")
+@registry.task("site.embed_missing")
 def embed_missing() -> None:
     """Take up documents without vectors: indexed before the model was installed, or when it failed."""
     for scope, document_id in search.list_unembedded(limit=100):
         enqueue_embedding(scope, document_id)
 
 
-@registry.task("events.prune")
+@registry.task("site.prune_events")
 def prune_events() -> None:
     """Drop events that were handled long ago."""
     events.prune()
@@ -31,12 +31,12 @@ def prune_events() -> None:
 def enqueue_embedding(scope: Scope, document_id: str) -> None:
     """What search calls in the transaction that indexed a document."""
     jobs.enqueue(
-        "search.embed_document",
+        "site.embed_document",
         organisation_id=scope.organisation_id,
         collection=scope.collection,
         document_id=document_id,
     )
 
 
-registry.schedule("search.embed_missing", every=timedelta(minutes=30))
-registry.schedule("events.prune", every=timedelta(days=1))
+registry.schedule("site.embed_missing", every=timedelta(minutes=30))
+registry.schedule("site.prune_events", every=timedelta(days=1))
