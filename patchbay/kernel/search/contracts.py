@@ -82,6 +82,10 @@ class WordEmbedder(Embedder, Protocol):
         """Return the word vectors of each text, in order."""
         ...
 
+    def embed_words(self, texts: Sequence[str]) -> list[WordVectors]:
+        """Return the word vectors of each text as they are out of context, in order; cheap."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class WordCounts:

@@ -1,7 +1,7 @@
 """What every model writes, parsed as it streams.
 
 The first line is `answered`, `uncertain` or `declined`. Then come sentences, each followed by its sources
-`[[n|exact quote]]`, n being the number of a passage of the prompt. Any text parses: what is malformed is dropped,
+`[[n|exact quote]]`, n being the number of a passage of the prompt; a source alone stands for its quote. Any text parses: what is malformed is dropped,
 never shown.
 """
 

@@ -1,7 +1,7 @@
 """Reads a model's text as it streams and lets through only what its quotes bear out.
 
 A sentence waits until its sources are known. It leaves with the marks of its citations when a source is bound and the
-quotes cover it; else it is withheld. `uncertain` and `declined` are said in fixed words, so that they claim nothing.
+quotes cover it; else it is withheld. Sources that follow no sentence are shown as quotes. `uncertain` and `declined` are said in fixed words, so that they claim nothing.
 """
 
 import re
@@ -26,6 +26,7 @@ MIN_SUPPORT_UNSOURCED = 0.75
 
 _TAIL = re.compile(r"\s*[.,;:!?)\]”’\"']+(?=\s|$)")
 _FRAME = re.compile(r":\s*$")
+"""How an opening ends that says nothing itself, like `The documents say:`."""
 Piece = Delta | Citation
 
 
@@ -117,6 +118,8 @@ class VerifyingReader:
         sentences = [group.prose[start:end] for start, end in split_sentences(group.prose)]
         quotes = [span.quote for span in group.spans]
         said = _with_frames(sentences)
+        if all(_FRAME.search(each) for each in said) and quotes:
+            said = [" ".join([*said, *(f"“{shown(quote)}”" for quote in quotes)])]
         least = [MIN_SUPPORT_UNSOURCED] * (len(said) - 1) + [MIN_SUPPORT]
         kept = [sentence for sentence, bound in zip(said, least, strict=False) if self._bears(sentence, quotes, bound)]
         self._withheld += len(said) - len(kept)

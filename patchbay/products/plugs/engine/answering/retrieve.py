@@ -16,7 +16,7 @@ from patchbay.products.plugs.engine.chunking.sentences import split_sentences
 from patchbay.products.plugs.engine.contracts import Question
 from patchbay.products.plugs.models import Unit, VersionText
 
-MAX_PASSAGES = 24
+MAX_PASSAGES = 32
 FEW_WORDS = 4
 """A question of no more words leans on the one before it."""
 _POINTING = frozenset(

@@ -1,0 +1,170 @@
+"""Questions with known answers over documents of three fields, in a database of their own.
+
+`data/questions/<field>/questions.json` holds the questions, `long.md` a long document that is typeset as a PDF and
+read back; the others are the documents that ship with the first-party plugs. Set `PATCHBAY_DATA_DIR` to keep what was
+read and embedded for the next run.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from benchmarks.render import render
+
+if TYPE_CHECKING:
+    from patchbay.kernel.search.contracts import WordEmbedder
+    from patchbay.products.gateway.engine.contracts import Evidence
+    from patchbay.products.plugs.engine.contracts import Question
+
+DATA = Path(__file__).resolve().parent.parent / "data" / "questions"
+KNOWLEDGE = Path(__file__).resolve().parents[2] / "patchbay" / "products" / "plugs" / "knowledge"
+FIELDS = ("legal", "healthcare", "engineering")
+OWNER = "org_benchmark"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A question; an answerable one names its document's title and strings of which a right answer quotes one."""
+
+    id: str
+    field: str
+    title: str
+    question: str
+    kind: str
+    facts: tuple[str, ...]
+    quote: str
+    split: str
+
+    @property
+    def answerable(self) -> bool:
+        return self.kind == "answerable"
+
+
+def load_items() -> list[Item]:
+    """Return all questions."""
+    items = []
+    for field in FIELDS:
+        for row in json.loads((DATA / field / "questions.json").read_text(encoding="utf-8")):
+            title = f"{field}-long" if row["document"].startswith("eval/") else Path(row["document"]).stem
+            known = {name: row[name] for name in ("id", "question", "kind", "quote", "split")}
+            items.append(Item(field=field, title=title, facts=tuple(row["facts"]), **known))
+    return items
+
+
+class Library:
+    """The documents of every field, each field a plug, indexed and embedded; a context manager."""
+
+    def __init__(self) -> None:
+        self.items = load_items()
+        self._throw_away = None if os.environ.get("PATCHBAY_DATA_DIR") else tempfile.mkdtemp(prefix="patchbay-bench-")
+        if self._throw_away:
+            os.environ["PATCHBAY_DATA_DIR"] = self._throw_away
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "patchbay.config.settings")
+
+    def __enter__(self) -> Self:
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        self._plugs = {field: _load(field) for field in FIELDS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._throw_away:
+            shutil.rmtree(self._throw_away, ignore_errors=True)
+
+    @property
+    def embedder(self) -> "WordEmbedder | None":
+        from patchbay.kernel.search.embedder import get_word_embedder
+
+        return get_word_embedder()
+
+    def question(self, item: Item) -> "Question":
+        from patchbay.products.plugs.engine.contracts import Question
+
+        return Question(OWNER, self._plugs[item.field], OWNER, "", item.question)
+
+    def evidence(self, item: Item, *, semantic: bool) -> tuple["Evidence", frozenset[int]]:
+        """Return what retrieval finds and the numbers of the passages that answer."""
+        from patchbay.kernel.search import embedder
+        from patchbay.products.plugs.engine.answering.retrieve import retrieve
+
+        embedder.set_provider(None if semantic else lambda: None)
+        try:
+            found = retrieve(self.question(item)).evidence
+        finally:
+            embedder.set_provider(None)
+        gold = {
+            passage.number
+            for passage in found.passages
+            if passage.title == item.title and holds_fact(item, [passage.text])
+        }
+        return replace(found), frozenset(gold)
+
+
+def holds_fact(item: Item, quotes: list[str]) -> bool:
+    """Say whether one of the quotes holds one of the item's facts."""
+    from patchbay.products.plugs.engine.answering.normal import normalise
+
+    held = [normalise(quote).text for quote in quotes]
+    return any(normalise(fact).text in quote for fact in item.facts for quote in held)
+
+
+def _load(field: str) -> str:
+    """Read, index and embed what the field's plug knows, unless that was done; return the plug's id."""
+    from patchbay.products.plugs.models import Document, Plug
+
+    plug, _ = Plug.objects.get_or_create(organisation_id=OWNER, slug=field, defaults={"name": field})
+    for path in sorted((KNOWLEDGE / f"{field}-v1").glob("*.md")):
+        if not Document.objects.filter(plug=plug, title=path.stem).exists():
+            _add(plug, path.stem, path.read_bytes(), "MARKDOWN")
+    title = f"{field}-long"
+    if not Document.objects.filter(plug=plug, title=title).exists():
+        with tempfile.TemporaryDirectory() as folder:
+            pdf = Path(folder) / "long.pdf"
+            render(DATA / field / "long.md", pdf)
+            _add(plug, title, pdf.read_bytes(), "PDF")
+    return str(plug.id)
+
+
+def _add(plug: Any, title: str, data: bytes, kind: str) -> None:
+    from patchbay.kernel.search import services as search
+    from patchbay.kernel.search.contracts import Scope
+    from patchbay.kernel.search.contracts import Unit as SearchUnit
+    from patchbay.products.plugs.engine.digest import digest
+    from patchbay.products.plugs.engine.parsing import detect
+    from patchbay.products.plugs.models import Document, DocumentVersion, Unit, VersionText
+
+    read = digest(data, getattr(detect, kind))
+    document = Document.objects.create(organisation_id=OWNER, plug=plug, title=title)
+    version = DocumentVersion.objects.create(
+        document=document, number=1, filename=title, media_type=kind, sha256="", size=len(data), pages=read.pages
+    )
+    VersionText.objects.create(version=version, text=read.text, page_starts=list(read.page_starts))
+    units = [
+        Unit(
+            id=f"{version.pk}.{ordinal}",
+            version=version,
+            ordinal=ordinal,
+            kind=draft.kind,
+            start=draft.start,
+            end=draft.end,
+            page=draft.page,
+            headings=list(draft.headings),
+            text=read.text[draft.start : draft.end],
+            search_text=draft.search_text,
+        )
+        for ordinal, draft in enumerate(read.units)
+    ]
+    Unit.objects.bulk_create(units)
+    scope = Scope(OWNER, plug.id)
+    texts = [SearchUnit(unit.id, unit.search_text, unit.search_text) for unit in units]
+    search.index(scope=scope, document_id=document.id, units=texts)
+    while search.embed_document(scope=scope, document_id=document.id):
+        pass

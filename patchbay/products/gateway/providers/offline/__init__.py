@@ -1,0 +1,1 @@
+"""The built-in model: answers by quoting the passages it is given, and says when they do not answer."""
