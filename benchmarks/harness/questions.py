@@ -19,7 +19,7 @@ from benchmarks.render import render
 if TYPE_CHECKING:
     from patchbay.kernel.search.contracts import WordEmbedder
     from patchbay.products.gateway.engine.contracts import Evidence
-    from patchbay.products.plugs.engine.contracts import Question
+    from patchbay.products.plugs.engine.contracts import Citation, Question
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "questions"
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "patchbay" / "products" / "plugs" / "knowledge"
@@ -75,7 +75,9 @@ class Library:
         self._plugs = {field: _load(field) for field in FIELDS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._throw_away:
             shutil.rmtree(self._throw_away, ignore_errors=True)
 
@@ -106,6 +108,25 @@ class Library:
             if passage.title == item.title and holds_fact(item, [passage.text])
         }
         return replace(found), frozenset(gold)
+
+    def stands(self, citation: "Citation") -> bool:
+        """Say whether the quote is what its document's stored text holds between its offsets."""
+        text = self._body(citation.document_id).text
+        return bool(text[citation.start : citation.end] == citation.quote)
+
+    def answer_pages(self, item: Item) -> set[int]:
+        """Return the pages on which the item's facts stand; none for a document without pages."""
+        from patchbay.products.plugs.models import Unit
+
+        units = Unit.objects.filter(
+            version__document__plug_id=self._plugs[item.field], version__document__title=item.title, page__isnull=False
+        )
+        return {page for text, page in units.values_list("text", "page") if holds_fact(item, [text])}
+
+    def _body(self, document_id: str) -> Any:
+        from patchbay.products.plugs.models import VersionText
+
+        return VersionText.objects.get(version__document_id=document_id)
 
 
 def holds_fact(item: Item, quotes: list[str]) -> bool:

@@ -7,8 +7,11 @@ class GatewayConfig(AppConfig):
     label = "gateway"
 
     def ready(self) -> None:
+        from patchbay.products.gateway.engine import registry
+        from patchbay.products.gateway.providers.offline.provider import OfflineProvider
+
+        registry.register(OfflineProvider(), registry.OFFLINE_MODEL)
         if settings.MODEL:
-            from patchbay.products.gateway.engine import registry
             from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
 
             provider = OpenAIProvider(base_url=settings.OPENAI_BASE_URL, api_key=settings.OPENAI_API_KEY)

@@ -7,7 +7,8 @@ from patchbay.lib.words import content_words
 from patchbay.products.gateway.engine.contracts import Evidence, Passage
 from patchbay.products.gateway.providers.offline.decision import load_model
 from patchbay.products.gateway.providers.offline.features import Judged, decision_features, judge
-from patchbay.products.gateway.providers.offline.question import Asked, looks_like, take_apart
+from patchbay.products.gateway.providers.offline.kinds import looks_like
+from patchbay.products.gateway.providers.offline.question import Asked, take_apart
 
 FRAME = "The documents say:"
 MAX_QUOTES = 5

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from patchbay.kernel.search.contracts import WordEmbedder
 from patchbay.lib.words import content_words
 from patchbay.products.gateway.engine.contracts import Passage
-from patchbay.products.gateway.providers.offline.question import Asked, holds_number, looks_like
-from patchbay.products.gateway.providers.offline.similarity import align
+from patchbay.products.gateway.providers.offline.kinds import looks_like
+from patchbay.products.gateway.providers.offline.question import Asked, holds_number
+from patchbay.products.gateway.providers.offline.similarity import Alignment, align
 
 PAIR = ("cosine", "coverage", "every", "content", "kind", "number")
 """Of a question and one passage."""
 DECISION = (
-    "best", "margin", "spread", "cosine", "coverage", "every", "content", "weakest", "unknown", "missing_names",
-    "kind", "number", "words",
+    "best", "margin", "spread", "cosine", "coverage", "content", "weakest", "unknown", "absent_names", "focus",
+    "focus_gap", "kind", "number", "words",
 )  # fmt: skip
 """Of a question and its passages, best first."""
 OTHERS = 9
@@ -33,16 +34,19 @@ class Judged:
 
 def judge(asked: Asked, passages: Sequence[Passage], embedder: WordEmbedder | None) -> list[Judged]:
     """Return every passage with its PAIR features, in order."""
-    texts = [passage.context or passage.text for passage in passages]
-    alignments = align(asked, texts, embedder) if embedder else None
+    texts = [f"{passage.title}\n{passage.context or passage.text}" for passage in passages]
+    found = align(asked, texts, embedder) if embedder else [_align_by_words(asked, text) for text in texts]
     judged = []
-    for place, (passage, text) in enumerate(zip(passages, texts, strict=True)):
+    for passage, text, alignment in zip(passages, texts, found, strict=True):
+        words = set(content_words(text))
         features = {
             "cosine": passage.cosine or 0.0,
-            "coverage": _covered(asked, {*content_words(passage.title), *content_words(text)}),
-            "every": alignments[place].every if alignments else 0.0,
-            "content": alignments[place].content if alignments else 0.0,
-            "weakest": alignments[place].weakest if alignments else 0.0,
+            "coverage": _share(asked, frozenset(asked.weights), words),
+            "every": alignment.every,
+            "content": alignment.content,
+            "weakest": min(alignment.nearest.values(), default=0.0),
+            "focus": min((alignment.nearest.get(word, 0.0) for word in asked.focus), default=alignment.content),
+            "absent_names": 1.0 - _share(asked, asked.names, words) if asked.names else 0.0,
             "kind": _kind(asked, passage.text),
             "number": _numbers(asked, text),
         }
@@ -55,25 +59,37 @@ def decision_features(asked: Asked, ranked: Sequence[Judged]) -> dict[str, float
     best = ranked[0]
     others = [each.odds for each in ranked[1 : OTHERS + 1]] or [best.odds]
     top = ranked[:5]
+    features = best.features
     return {
         "best": best.odds,
         "margin": best.odds - others[0],
         "spread": best.odds - sum(others) / len(others),
         "cosine": max(each.features["cosine"] for each in top),
-        "coverage": max(each.features["coverage"] for each in top),
-        "every": max(each.features["every"] for each in top),
-        "content": best.features["content"],
-        "weakest": max(each.features["weakest"] for each in top),
+        "coverage": features["coverage"],
+        "content": features["content"],
+        "weakest": features["weakest"],
         "unknown": sum(asked.weights[word] for word in asked.unknown) / asked.total,
-        "missing_names": len(asked.names & asked.unknown) / len(asked.names) if asked.names else 0.0,
-        "kind": best.features["kind"],
-        "number": best.features["number"],
+        "absent_names": features["absent_names"],
+        "focus": features["focus"],
+        "focus_gap": features["content"] - features["focus"],
+        "kind": features["kind"],
+        "number": features["number"],
         "words": min(len(asked.weights), 12) / 12,
     }
 
 
-def _covered(asked: Asked, words: set[str]) -> float:
-    return sum(weight for word, weight in asked.weights.items() if word in words) / asked.total
+def _align_by_words(asked: Asked, text: str) -> Alignment:
+    """Compare without an encoder: a word is there or it is not."""
+    words = set(content_words(text))
+    nearest = {word: float(word in words) for word in asked.weights}
+    share = _share(asked, frozenset(asked.weights), words)
+    return Alignment(share, share, nearest)
+
+
+def _share(asked: Asked, wanted: frozenset[str], words: set[str]) -> float:
+    """Return the share, by weight, of the wanted words that are among `words`."""
+    total = sum(asked.weights.get(word, 0.0) for word in wanted)
+    return sum(asked.weights.get(word, 0.0) for word in wanted & words) / total if total else 0.0
 
 
 def _kind(asked: Asked, text: str) -> float:

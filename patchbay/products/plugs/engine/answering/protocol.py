@@ -1,8 +1,8 @@
 """What every model writes, parsed as it streams.
 
 The first line is `answered`, `uncertain` or `declined`. Then come sentences, each followed by its sources
-`[[n|exact quote]]`, n being the number of a passage of the prompt; a source alone stands for its quote. Any text parses: what is malformed is dropped,
-never shown.
+`[[n|exact quote]]`, n being the number of a passage of the prompt; a source alone stands for its quote. Any text
+parses: what is malformed is dropped, never shown.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Reads a model's text as it streams and lets through only what its quotes bear out.
 
 A sentence waits until its sources are known. It leaves with the marks of its citations when a source is bound and the
-quotes cover it; else it is withheld. Sources that follow no sentence are shown as quotes. `uncertain` and `declined` are said in fixed words, so that they claim nothing.
+quotes cover it; else it is withheld. Sources that follow no sentence are shown as quotes. `uncertain` and `declined`
+are said in fixed words, so that they claim nothing.
 """
 
 import re
