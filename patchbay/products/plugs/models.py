@@ -137,7 +137,7 @@ class Unit(models.Model):
         CODE = "code", "Code"
 
     id = models.CharField(primary_key=True, max_length=LENGTH)
-    version = models.ForeignKey(DocumentVersion, on_delete=models.CASCADE, related_name="units")
+    version = models.ForeignKey(DocumentVersion, on_delete=models.CASCADE, related_name="units", db_index=False)
     ordinal = models.PositiveIntegerField()
     kind = models.CharField(max_length=8, choices=Kind.choices)
     start = models.PositiveIntegerField()

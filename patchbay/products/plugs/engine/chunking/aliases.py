@@ -9,6 +9,7 @@ MAX_ALIASES = 200
 _SHORT = re.compile(r"[A-Z][A-Za-z0-9&/-]{1,9}")
 _EXPLAINED = re.compile(r"\(([A-Z][A-Za-z]{0,3}[A-Z0-9][A-Z0-9a-z]{0,5})\)")
 _LONG_WORDS = 8
+_WORD = re.compile(r"[A-Za-z0-9&/-]+")
 
 
 def find_aliases(blocks: Iterable[Block]) -> dict[str, str]:
@@ -24,11 +25,14 @@ def find_aliases(blocks: Iterable[Block]) -> dict[str, str]:
 
 def add_aliases(text: str, aliases: dict[str, str]) -> str:
     """Return what to add to a unit's search text: the other form of every alias it uses."""
-    words = set(re.findall(r"[A-Za-z0-9&/-]+", text))
+    words: set[str] = set()
     lowered = text.lower()
     extra = []
     for short, long in aliases.items():
-        has_short, has_long = short in words, long.lower() in lowered
+        has_short, has_long = short in text, long.lower() in lowered
+        if has_short:  # perhaps only inside another word
+            words = words or set(_WORD.findall(text))
+            has_short = short in words
         if has_short and not has_long:
             extra.append(long)
         elif has_long and not has_short:

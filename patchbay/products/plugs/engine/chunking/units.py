@@ -59,7 +59,7 @@ class _Cutter:
     path: list[tuple[int, str]] = field(default_factory=list)
     group: list[Placed] = field(default_factory=list)
     words: int = 0
-    lead: str = ""
+    opener: str = ""
 
     def add(self, placed: Placed) -> None:
         block = placed.block
@@ -70,13 +70,13 @@ class _Cutter:
             self.flush()
         elif block.kind == "row":
             self.flush()
-            self._emit_long("row", placed.start, placed.end, _row_text(block), self.lead)
+            self._emit_long("row", placed.start, placed.end, _row_text(block), _lead(self.opener))
         elif block.kind == "code":
             self.flush()
-            self._emit_long("code", placed.start, placed.end, "", self.lead)
+            self._emit_long("code", placed.start, placed.end, "", _lead(self.opener))
         else:
             self._add_paragraph(placed)
-            self.lead = _lead(block.text)
+            self.opener = block.text
 
     def add_list(self, items: Sequence[Placed]) -> None:
         """A short list stays with the sentence that opens it; of a long one each item is a unit."""
@@ -86,7 +86,7 @@ class _Cutter:
             self.group.extend(items)
             self.flush()
             return
-        lead = self.lead if opened else ""
+        lead = _lead(self.opener) if opened else ""
         self.flush()
         for item in items:
             self._emit_long("item", item.start, item.end, "", lead)
@@ -112,7 +112,7 @@ class _Cutter:
             self.path.pop()
         if block.level != self.title_level:
             self.path.append((block.level, block.text))
-        self.lead = ""
+        self.opener = ""
 
     def _add_paragraph(self, placed: Placed) -> None:
         size = _count(placed.block.text)
@@ -163,7 +163,9 @@ def _count(text: str) -> int:
 
 def _lead(text: str) -> str:
     """The words that open a list or table: the last sentence of the paragraph before it, if it is short."""
-    left, right = split_sentences(text[-600:])[-1] if text.strip() else (0, 0)
+    if not text:
+        return ""
+    left, right = split_sentences(text[-600:])[-1]
     last = text[-600:][left:right]
     return last if _count(last) <= LEAD_WORDS else ""
 

@@ -84,13 +84,13 @@ class Flow:
             self._right[line.region] = max(self._right.get(line.region, 0.0), line.right)
         position = 0
         while position < len(sheet.lines):
-            found = table_at(sheet.lines, position, sheet.rules)
+            line = sheet.lines[position]
+            found = table_at(sheet.lines, position, sheet.rules) if len(line.parts) > 1 else None
             if found:
                 self._close()
                 self._add_table(found[0], at_top=position == 0)
                 position = found[1]
                 continue
-            line = sheet.lines[position]
             above = sheet.lines[position - 1] if position else None
             self._add_line(line, above)
             position += 1
@@ -121,7 +121,7 @@ class Flow:
 
     def _add_line(self, line: Line, above: Line | None) -> None:
         text = line.text
-        if _LEADERS.search(text):  # an entry of a table of contents
+        if text.count(".") > 3 and _LEADERS.search(text):  # an entry of a table of contents
             self._close()
             self._blocks.append(Block("aside", text, page=self._page))
         elif self._open and self._continues(self._open, line, above):
@@ -169,16 +169,18 @@ class Flow:
             self._blocks.append(Block("heading", paragraph.text, page=paragraph.page, level=level))
             return
         text = paragraph.text
-        kind = "item" if text[0] in BULLETS and text[1:2] == " " else "paragraph"
+        is_item = text[0] in BULLETS and text[1:2] == " "
         self._blocks.append(
-            Block("item" if kind == "item" else "paragraph", text, page=paragraph.page, breaks=tuple(paragraph.breaks))
+            Block("item" if is_item else "paragraph", text, page=paragraph.page, breaks=tuple(paragraph.breaks))
         )
 
     def _heading_level(self, paragraph: _Open) -> int:
         """Return the level of a heading, 0 for a paragraph."""
         text, line = paragraph.text, paragraph.lines[0]
+        if len(text) > _HEADING_CHARACTERS or text[-1] in ".;,:" or len(paragraph.lines) > 3:
+            return 0
         words = len(text.split())
-        if words > _HEADING_WORDS or len(text) > _HEADING_CHARACTERS or text[-1] in ".;,:" or len(paragraph.lines) > 3:
+        if words > _HEADING_WORDS:
             return 0
         if not any(letter.isalpha() for letter in text):
             return 0

@@ -6,6 +6,7 @@ first and characters only where these show a gap: the cells of a table, or two c
 
 import ctypes
 import itertools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from patchbay.products.plugs.engine.parsing.text import clean
 
 GAP = 1.1  # in font sizes: wider than the spaces of a justified line, narrower than the gap between cells
 _DENSE = 0.7  # a line that is wider than this per character (in font sizes) may hide a gap
+_BODY = 10.0  # points, where PDFium does not know
 _BOLD_MATTERS = 100  # characters: longer lines are neither headings nor cells
 _HYPHEN = "\ufffe"  # PDFium's sign for a word broken at the end of a line
+_ODD = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\ud7ff\ue000-\ufaff\ufb13-\ufefe\U00010000-\U0010ffff]")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00a0": " ", "\u00ad": ""})
 
 Box = tuple[float, float, float, float]
@@ -72,13 +75,14 @@ class PageText:
         text, start = text.strip(), start + lead
         first, last = self._index(start), self._index(start + len(text) - 1)
         boxes = self._boxes(first, last - first + 1)
-        # Words in another font may open or end a line; both ends together tell what the line is.
-        size = (
-            max(pdfium.FPDFText_GetFontSize(self._page, first), pdfium.FPDFText_GetFontSize(self._page, last)) or 10.0
-        )
-        bold = len(text) <= _BOLD_MATTERS and self._is_bold(first) and self._is_bold(last)
         if not boxes:
             return []
+        size = pdfium.FPDFText_GetFontSize(self._page, first)
+        bold = len(text) <= _BOLD_MATTERS and self._is_bold(first)
+        if len(boxes) > 1:  # words in another font may open or end the line; both ends together tell what it is
+            size = max(size, pdfium.FPDFText_GetFontSize(self._page, last))
+            bold = bold and self._is_bold(last)
+        size = size or _BODY
         if " " in text:
             groups = _grouped(boxes, size * GAP)
             if len(groups) > 1:
@@ -160,6 +164,11 @@ class PageText:
         return b"Bold" in self._name.value or b"Black" in self._name.value
 
 
+def _tidy(text: str) -> str:
+    """Take ligatures apart and drop what cannot be shown; most lines have nothing of the kind."""
+    return clean(text).translate(_LIGATURES) if _ODD.search(text) else text
+
+
 def _grouped(boxes: list[Box], gap: float) -> list[list[Box]]:
     """Part the rectangles of a line where the white between two is wider than `gap`."""
     groups = [[boxes[0]]]
@@ -172,8 +181,8 @@ def _grouped(boxes: list[Box], gap: float) -> list[list[Box]]:
 
 
 def _segment(text: str, boxes: list[Box], size: float, bold: bool, broken: bool) -> Segment:
-    if not (text.isascii() and text.isprintable()):
-        text = clean(text).translate(_LIGATURES)
+    if not text.isascii() or not text.isprintable():
+        text = _tidy(text)
     if len(boxes) == 1:
         return Segment(text, *boxes[0], size, bold, broken)
     return Segment(

@@ -26,8 +26,6 @@ def table_at(lines: Sequence[Line], position: int, rules: Sequence[float]) -> tu
 
     `rules` are the heights of horizontal lines drawn on the page, which part rows more surely than distances.
     """
-    if len(lines[position].parts) < 2:
-        return None
     end = _end(lines, position)
     run = lines[position:end]
     if sum(len(line.parts) > 1 for line in run) < 2:
