@@ -3,9 +3,10 @@
 from typing import Any
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError as NinjaAuthenticationError
+from ninja.errors import AuthorizationError as NinjaAuthorizationError
 from ninja.errors import HttpError, ValidationError
 from ninja.security import HttpBearer
 
@@ -22,6 +23,7 @@ from patchbay.lib.errors import (
     AppError,
     BadRequestError,
     FieldError,
+    ForbiddenError,
     InvalidError,
     UnauthenticatedError,
     from_exception,
@@ -107,12 +109,15 @@ def me(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-@api.exception_handler(Exception)
 def handle(request: HttpRequest, error: Exception) -> HttpResponse:
     known = _known(error)
     if known.status >= 500:
         log.error("request failed", path=request.path, code=known.code, exc_info=error)
     return problem_response(request, known)
+
+
+for kind in (Exception, Http404, HttpError, ValidationError, NinjaAuthenticationError, NinjaAuthorizationError):
+    api.add_exception_handler(kind, handle)  # ninja has answers of its own for these; ours is the one renderer
 
 
 def _known(error: Exception) -> AppError:
@@ -123,6 +128,8 @@ def _known(error: Exception) -> AppError:
         )
     if isinstance(error, ValidationError):
         return InvalidError("Some of the input is not right.", fields=_fields(error.errors))
+    if isinstance(error, NinjaAuthorizationError):
+        return ForbiddenError()
     if isinstance(error, HttpError) and error.status_code == 400:
         return BadRequestError(str(error))
     return from_exception(error)

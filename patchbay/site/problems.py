@@ -6,14 +6,23 @@ from collections.abc import Callable
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
-from patchbay.lib.errors import AppError, NotFoundError, TooLargeError, problem
+from patchbay.lib.errors import (
+    AppError,
+    BadRequestError,
+    ForbiddenError,
+    MethodNotAllowedError,
+    NotFoundError,
+    TooLargeError,
+    problem,
+)
 
-
-class MethodNotAllowedError(AppError):
-    status, code, title = 405, "method_not_allowed", "This address does not take that method"
-
-
-_PLAIN: dict[int, type[AppError]] = {404: NotFoundError, 405: MethodNotAllowedError, 413: TooLargeError}
+_PLAIN: dict[int, type[AppError]] = {
+    400: BadRequestError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: MethodNotAllowedError,
+    413: TooLargeError,
+}
 
 
 def problem_response(request: HttpRequest, error: AppError) -> HttpResponse:
