@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 
 from patchbay.kernel.search.contracts import Hit, Scope, Unit, WordCounts
@@ -60,10 +60,7 @@ def index(*, scope: Scope, document_id: str, units: Sequence[Unit]) -> None:
             terms=inverted.terms.tobytes(),
         )
         first = document.pk << UNIT_BITS
-        IndexedUnit.objects.bulk_create(
-            [IndexedUnit(key=first + n, unit_id=unit.id, text=_storable(unit.text)) for n, unit in enumerate(units)],
-            batch_size=2_000,
-        )
+        _insert_units([(first + n, unit.id, _storable(unit.text)) for n, unit in enumerate(units)])
         postings.insert(row.pk, document.pk, inverted)
         _touch(row)
         if _follow_up and units:
@@ -176,6 +173,13 @@ def list_unembedded(*, limit: int = 100) -> list[tuple[Scope, str]]:
     rows = IndexedDocument.objects.filter(Q(embedded__lt=F("units")) | ~Q(embedder=embedder.name), units__gt=0)
     found = rows.order_by("pk").values_list("scope__organisation_id", "scope__collection", "document_id")[:limit]
     return [(Scope(organisation_id, collection), document_id) for organisation_id, collection, document_id in found]
+
+
+def _insert_units(rows: list[tuple[int, str, str]]) -> None:
+    """Insert without an object for each: of a long document that is a tenth of the CPU of becoming findable."""
+    table = connection.ops.quote_name(IndexedUnit._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} (key, unit_id, text) VALUES (%s, %s, %s)", rows)  # noqa: S608
 
 
 def _storable(text: str) -> str:
