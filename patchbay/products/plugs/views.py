@@ -124,7 +124,7 @@ def knowledge(request: PageRequest, slug: str) -> HttpResponse:
     """The plug's documents; htmx asks for the table alone while some are being read."""
     plug = queries.get_plug(request.actor.organisation_id, slug)
     context = {**_head(request, plug), "tab": "knowledge", "limit": MAX_UPLOAD_BYTES}
-    template = "plugs/sources.html" if _is_fragment(request) else "plugs/knowledge.html"
+    template = "plugs/progress.html" if _is_fragment(request) else "plugs/knowledge.html"
     return render(request, template, context)
 
 

@@ -84,8 +84,8 @@ async function open(address) {
   viewer.removeAttribute("aria-busy");
   const passage = $("mark.lit", viewer);
   const desk = $(".desk", viewer);
-  if (passage) desk.scrollTop = passage.offsetTop - desk.offsetTop - desk.clientHeight / 3;
-  if (!matchMedia("(min-width: 900px)").matches) (passage ?? viewer).scrollIntoView({ block: "center" });
+  if (passage) desk.scrollTop += passage.getBoundingClientRect().top - desk.getBoundingClientRect().top - desk.clientHeight / 3;
+  if (!matchMedia("(min-width: 900px)").matches) viewer.scrollIntoView({ block: "start" });
 }
 
 form.addEventListener("submit", (event) => {
