@@ -1,9 +1,11 @@
-"""The headers that keep a page to itself: scripts and styles from here alone, no inline code, no framing."""
+"""Static files, and the headers that keep a page to itself: code from here alone, none inline, no framing."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
 # Instruments take their value from a custom property in a style attribute: attributes alone are let through.
 POLICY = "; ".join(
@@ -37,4 +39,20 @@ class SecurityHeadersMiddleware:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        return response
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
+    """WhiteNoise, answering whole: our files are small, and under ASGI a stream from a file is read whole anyway."""
+
+    @staticmethod
+    def serve(static_file: StaticFile, request: HttpRequest) -> HttpResponse:
+        found = static_file.get_response(request.method, request.META)
+        response = HttpResponse(status=int(found.status))
+        if found.file is not None:
+            with found.file as file:
+                response.content = file.read()
+        del response["Content-Type"]
+        for name, value in found.headers:
+            response[name] = value
         return response

@@ -82,7 +82,7 @@ def _relative(moment: datetime) -> str:
             count = size // unit
             if name == "s" and count < 5:
                 return "now" if past else "in a moment"
-            plural = "s" if len(name) > 3 and count != 1 else ""
+            plural = "s" if name in ("hour", "day") and count != 1 else ""
             return f"{count} {name}{plural} ago" if past else f"in {count} {name}{plural}"
     return f"{moment.astimezone(UTC):%-d %b %Y}"
 

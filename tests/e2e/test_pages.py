@@ -1,0 +1,88 @@
+"""Every page, both widths, both themes: axe finds nothing, nothing scrolls sideways, nothing comes from afar."""
+
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.files.base import ContentFile
+
+from patchbay.kernel.audit import queries as audit
+from patchbay.kernel.jobs import worker
+from patchbay.kernel.keys import services as keys
+from patchbay.products.plugs import services as plugs
+from tests.e2e.conftest import Site, Window
+
+OPEN = ("/login", "/register", "/password/reset", "/docs", "/docs/errors", "/mail", "/no/such/page")
+SIGNED_IN = (
+    "/dashboard",
+    "/plugs",
+    "/plugs#new",
+    "/plugs/terms",
+    "/plugs/terms/knowledge",
+    "/api-keys",
+    "/api-keys#create",
+    "/usage",
+    "/members",
+    "/audit",
+    "/settings",
+    "/password/change",
+)
+FIRST_LOAD = 120 * 1024
+
+
+@pytest.fixture
+def furnished(site: Site) -> list[str]:
+    """Give the organisation one of everything; return the addresses of single things."""
+    actor = site.owner.actor()
+    plug = plugs.create_plug(actor=actor, name="Terms", domain="legal", description="Terms of sale.")
+    table = b"| Fee | Rate |\n|---|---|\n| Late | 8 % |\n"
+    text = b"# Terms\n\n## 8 Payment\n\nInvoices are due within thirty (30) days.\n\n" + table
+    document = plugs.upload_document(actor=actor, plug=plug, file=ContentFile(text), filename="terms.md")
+    worker.run_pending()
+    created = keys.create_key(actor=actor, name="Production")
+    event = audit.list_events(actor.organisation_id).data[0]
+    start = text.decode().index("Invoices") - 8
+    return [
+        f"/plugs/terms/documents/{document.id}?version=1&start={start}&end={start + 20}",
+        f"/plugs/terms/documents/{document.id}/delete",
+        f"/api-keys/{created.key.id}/revoke",
+        f"/audit/{event.id}",
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1440])
+def test_pages_are_accessible_and_fit(
+    furnished: list[str], opened: Callable[..., Window], width: int, theme: str
+) -> None:
+    window = opened(width, theme)
+    axe = Axe()
+
+    def look(path: str) -> list[str]:
+        page = window.go(path)
+        found = axe.run(page).response["violations"]
+        sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        faults = [f"{path}: {rule['id']} {[node['html'][:120] for node in rule['nodes']]}" for rule in found]
+        return [*faults, *([f"{path} scrolls sideways by {sideways}"] if sideways > 0 else [])]
+
+    faults = [fault for path in OPEN for fault in look(path)]
+    window.sign_in()
+    faults += [fault for path in (*SIGNED_IN, *furnished) for fault in look(path)]
+    assert faults == []
+    window.faults = [fault for fault in window.faults if "status of 404" not in fault]  # /no/such/page is meant
+
+
+def test_the_first_load_is_light(site: Site, opened: Callable[..., Window]) -> None:
+    window = opened()
+    sizes: dict[str, int] = {}
+
+    def weigh(response: Any) -> None:
+        if response.request.resource_type in {"script", "stylesheet"}:
+            sizes[response.url] = len(gzip.compress(response.body()))
+
+    window.page.on("response", weigh)
+    window.sign_in()
+    assert len(sizes) > 5
+    assert sum(sizes.values()) <= FIRST_LOAD

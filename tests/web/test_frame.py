@@ -1,0 +1,82 @@
+"""What surrounds every page: its headers, its static files, and the pages of failure."""
+
+from http import HTTPStatus
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from tests import factories
+
+
+def test_pages_run_no_inline_code_and_cannot_be_framed(client: Client) -> None:
+    policy = client.get("/docs/errors")["Content-Security-Policy"]
+    rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split("; ")}
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == ["'self'"]
+    assert rules["frame-ancestors"] == rules["default-src"] == ["'none'"]
+    assert "unsafe-eval" not in policy
+
+
+def test_a_page_holds_no_inline_script_or_handler(client: Client) -> None:
+    page = client.get("/login").content.decode()
+    assert "<script>" not in page
+    assert " onclick=" not in page
+    assert " style=" not in page
+
+
+def test_a_stylesheet_is_served_with_its_type_and_the_policy(client: Client) -> None:
+    answer = client.get("/static/js/app.js")
+    assert answer.status_code == HTTPStatus.OK
+    assert answer["Content-Type"].startswith("text/javascript")
+    assert b'import "./toasts.js"' in answer.content
+    assert client.get("/static/js/app.js", headers={"if-none-match": answer["ETag"]}).status_code == (
+        HTTPStatus.NOT_MODIFIED
+    )
+    assert client.head("/static/js/app.js").content == b""
+
+
+def test_an_unknown_address_is_a_page_that_leads_on(client: Client) -> None:
+    answer = client.get("/no/such/page")
+    assert answer.status_code == HTTPStatus.NOT_FOUND
+    assert b"There is no page at this address." in answer.content
+    assert b'href="/"' in answer.content
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "said"),
+    [
+        (RuntimeError("secret detail"), 500, "This is our fault"),
+        (OperationalError("secret detail"), 503, "The database does not answer"),
+    ],
+)
+def test_a_failure_is_drawn_without_the_database_and_tells_no_detail(fault: Exception, status: int, said: str) -> None:
+    client = Client(raise_request_exception=False)
+    with patch("patchbay.site.pages.render", side_effect=fault):
+        answer = client.get("/docs")
+    assert answer.status_code == status
+    assert said in answer.content.decode()
+    assert "secret detail" not in answer.content.decode()
+    assert ("Retry-After" in answer) == (status == HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@pytest.mark.django_db
+def test_a_form_without_its_token_changes_nothing() -> None:
+    strict = Client(enforce_csrf_checks=True)
+    answer = strict.post("/login", {"login": "a@b.example", "password": "x"})
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert "nothing was changed" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_frame_shows_only_what_one_may_open(client: Client) -> None:
+    owner = factories.membership(name="Mara")
+    viewer = factories.member(owner.organisation_id, "viewer")
+    pages: dict[str, Any] = {}
+    for who in (owner, viewer):
+        client.force_login(who.user)
+        pages[who.role] = client.get("/members").content.decode()
+    assert 'href="/audit"' in pages["owner"]
+    assert 'href="/audit"' not in pages["viewer"]
+    assert 'aria-current="page">' in pages["viewer"]
