@@ -1,5 +1,6 @@
 """The dashboard: the state of an organisation in one look, and what to do next."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,6 @@ from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.usage import queries as usage
 from patchbay.lib.actor import Actor
 from patchbay.products.plugs import queries as plugs
-from patchbay.products.plugs.models import Document, DocumentVersion, Plug
 
 RECENT_EVENTS = 6
 SOON = timedelta(days=14)
@@ -39,7 +39,7 @@ def overview(actor: Actor) -> dict[str, Any]:
     found = list(plugs.list_plugs(organisation_id))
     own = [plug for plug in found if plug.organisation_id == organisation_id]
     active = [key for key in keys.list_keys(organisation_id) if key.state == "active"]
-    failed = _failed(organisation_id, own)
+    failed = list(plugs.list_failed_documents(organisation_id))
     available = ledger.get_balance(organisation_id).available_micro
     burned = usage.total_cost(organisation_id, since=month)
     return {
@@ -58,30 +58,21 @@ def overview(actor: Actor) -> dict[str, Any]:
     }
 
 
-def _failed(organisation_id: str, own: list[Plug]) -> list[tuple[Plug, Document]]:
-    return [
-        (plug, document)
-        for plug in own
-        for document in plugs.list_documents(organisation_id, plug)
-        if document.latest and document.latest.status == DocumentVersion.Status.ERROR
-    ]
-
-
-def _repairs(failed: list[tuple[Plug, Document]]) -> list[Step]:
+def _repairs(failed: Iterable[Any]) -> list[Step]:
     return [
         Step(
             "danger",
             "Error",
             f"{document.title} could not be read",
-            document.latest.error if document.latest else "",
+            document.latest.error,
             "Fix",
-            reverse("plugs:knowledge", args=[plug.slug]),
+            reverse("plugs:knowledge", args=[document.plug.slug]),
         )
-        for plug, document in failed
+        for document in failed
     ]
 
 
-def _expiring(active: list[Key]) -> list[Step]:
+def _expiring(active: Iterable[Key]) -> list[Step]:
     limit = datetime.now(UTC) + SOON
     return [
         Step(
@@ -97,7 +88,7 @@ def _expiring(active: list[Key]) -> list[Step]:
     ]
 
 
-def _first_steps(found: list[Plug], own: list[Plug], active: list[Key]) -> list[Step]:
+def _first_steps(found: Sequence[Any], own: Sequence[Any], active: Sequence[Key]) -> list[Step]:
     steps = []
     if found:
         plug = (own or found)[0]

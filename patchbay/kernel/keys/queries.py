@@ -1,11 +1,13 @@
 """Reading API keys, never their secrets."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from patchbay.kernel.keys.contracts import Key
+from patchbay.kernel.keys import scopes
+from patchbay.kernel.keys.contracts import Key, PlugScope
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
@@ -28,6 +30,11 @@ def get_key(organisation_id: str, key_id: str) -> Key:
     if row is None:
         raise NotFoundError("There is no such key.")
     return shown(row)
+
+
+def list_scopes(organisation_id: str) -> Sequence[PlugScope]:
+    """Return the plugs that a key of the organisation can be scoped to, with their names."""
+    return scopes.list_scopes(organisation_id)
 
 
 def usable(organisation_id: str | None = None) -> QuerySet[ApiKey]:

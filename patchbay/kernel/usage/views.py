@@ -10,7 +10,6 @@ from django.views.decorators.http import require_GET
 
 from patchbay.kernel.accounts import queries as accounts
 from patchbay.kernel.keys import queries as keys
-from patchbay.kernel.keys import scopes
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.ledger.contracts import EntryView
 from patchbay.kernel.plans import queries as plans
@@ -92,7 +91,7 @@ def _lines(organisation_id: str, entries: Sequence[EntryView]) -> list[Line]:
 def _name(organisation_id: str, records: Sequence[RecordView]) -> list[Named]:
     if not records:
         return []
-    plugs = {scope.id: scope.name for scope in scopes.list_scopes(organisation_id)}
+    plugs = {scope.id: scope.name for scope in keys.list_scopes(organisation_id)}
     names = {key.id: key.name for key in keys.list_keys(organisation_id)}
     names |= {member.user_id: str(member.user.name or member.user) for member in accounts.list_members(organisation_id)}
     return [

@@ -35,6 +35,12 @@ def page_documents(
     return page_of(list_documents(organisation_id, plug), limit=limit, cursor=cursor)
 
 
+def list_failed_documents(organisation_id: str) -> QuerySet[Document]:
+    """Return the organisation's documents whose newest version could not be read, with their plugs."""
+    rows = Document.objects.filter(organisation_id=organisation_id, deleted_at__isnull=True)
+    return rows.filter(latest__status=DocumentVersion.Status.ERROR).select_related("latest", "plug").order_by("id")
+
+
 def get_version(document: Document, number: int) -> DocumentVersion:
     """Return a version of a document; DocumentNotFoundError when it has no such version."""
     version = document.versions.filter(number=number).first()
