@@ -109,8 +109,8 @@ def me(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def handle(request: HttpRequest, error: Exception) -> HttpResponse:
-    known = _known(error)
+def handle(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
+    known = _known(error() if isinstance(error, type) else error)
     if known.status >= 500:
         log.error("request failed", path=request.path, code=known.code, exc_info=error)
     return problem_response(request, known)
