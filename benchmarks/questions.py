@@ -1,6 +1,6 @@
 """How well plugs answer offline: questions over documents of three fields, through the product's own path.
 
-    python -m benchmarks.questions --split dev|held|all [--list]
+    python -m benchmarks.questions --split train|dev|held|all [--list]
 
 Each question goes through retrieval, the prompt, the offline model and the verifying reader. Right means answered with
 a quote, from the right document, that holds the fact; a claim is any answer but uncertain or declined.
@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 
 from benchmarks.harness.questions import Item, Library, holds_fact
+
+SPLITS = {"all": ("dev", "held")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,11 @@ def _share(hits: list[bool]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--split", choices=["dev", "held", "all"], default="dev")
+    parser.add_argument("--split", choices=["train", "dev", "held", "all"], default="dev")
     parser.add_argument("--list", action="store_true", help="print every question with its outcome")
     options = parser.parse_args()
     with Library() as library:
-        items = [item for item in library.items if options.split in (item.split, "all")]
+        items = [item for item in library.items if item.split in SPLITS.get(options.split, (options.split,))]
         ask(library, items[0])  # loads the encoder
         results = [ask(library, item) for item in items]
     if options.list:

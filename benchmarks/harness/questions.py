@@ -1,7 +1,8 @@
 """Questions with known answers over documents of three fields, in a database of their own.
 
 `data/questions/<field>/questions.json` holds the questions, `long.md` a long document that is typeset as a PDF and
-read back; the others are the documents that ship with the first-party plugs. Set `PATCHBAY_DATA_DIR` to keep what was
+read back; the others are the documents that ship with the first-party plugs. `licences` serves fitting alone (split
+`train`); splits `dev` and `held` are halves of the questions that measure. Set `PATCHBAY_DATA_DIR` to keep what was
 read and embedded for the next run.
 """
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "questions"
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "patchbay" / "products" / "plugs" / "knowledge"
-FIELDS = ("legal", "healthcare", "engineering")
+FIELDS = ("legal", "healthcare", "engineering", "licences")
 OWNER = "org_benchmark"
 
 
@@ -142,11 +143,12 @@ def _load(field: str) -> str:
     from patchbay.products.plugs.models import Document, Plug
 
     plug, _ = Plug.objects.get_or_create(organisation_id=OWNER, slug=field, defaults={"name": field})
-    for path in sorted((KNOWLEDGE / f"{field}-v1").glob("*.md")):
-        if not Document.objects.filter(plug=plug, title=path.stem).exists():
-            _add(plug, path.stem, path.read_bytes(), "MARKDOWN")
+    known = set(Document.objects.filter(plug=plug).values_list("title", flat=True))
+    for path in sorted([*(KNOWLEDGE / f"{field}-v1").glob("*.md"), *(DATA / field).glob("*.txt")]):
+        if path.stem not in known:
+            _add(plug, path.stem, path.read_bytes(), "MARKDOWN" if path.suffix == ".md" else "TEXT")
     title = f"{field}-long"
-    if not Document.objects.filter(plug=plug, title=title).exists():
+    if title not in known and (DATA / field / "long.md").exists():
         with tempfile.TemporaryDirectory() as folder:
             pdf = Path(folder) / "long.pdf"
             render(DATA / field / "long.md", pdf)

@@ -1,6 +1,7 @@
 """The words of a text that carry meaning, reduced to a common form. English; other languages pass through whole."""
 
 import re
+from functools import lru_cache
 
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\W_]+")
 _SUFFIXES = """
@@ -41,6 +42,7 @@ def is_number(word: str) -> bool:
     return word[0].isdigit()
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return a short common form: `payments` and `paying` → `pay`; numbers are digits without commas."""
     if is_number(word):

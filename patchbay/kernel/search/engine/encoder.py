@@ -150,12 +150,14 @@ def _pool_mean(_: Encoding, states: Floats) -> Floats:
 
 def _pool_words(encoding: Encoding, states: Floats) -> tuple[tuple[tuple[int, int], ...], Floats]:
     """Average the pieces of each word; the special tokens at both ends belong to no word."""
-    rows: dict[int, list[int]] = {}
-    for row, word in enumerate(encoding.word_ids):
-        if word is not None:
-            rows.setdefault(word, []).append(row)
-    offsets = tuple((encoding.offsets[pieces[0]][0], encoding.offsets[pieces[-1]][1]) for pieces in rows.values())
-    vectors = np.zeros((len(rows), states.shape[1]), dtype=np.float32)
-    for number, pieces in enumerate(rows.values()):
-        vectors[number] = states[pieces].mean(axis=0)
+    words = encoding.word_ids
+    rows = [row for row, word in enumerate(words) if word is not None]
+    firsts = [at for at, row in enumerate(rows) if not at or words[row] != words[rows[at - 1]]]
+    if not firsts:
+        return (), np.zeros((0, states.shape[1]), dtype=np.float32)
+    lasts = [*(first - 1 for first in firsts[1:]), len(rows) - 1]
+    spans = encoding.offsets
+    offsets = tuple((spans[rows[a]][0], spans[rows[b]][1]) for a, b in zip(firsts, lasts, strict=True))
+    counts = np.array(lasts) - np.array(firsts) + 1
+    vectors = np.add.reduceat(states[rows], firsts, axis=0) / counts[:, None].astype(np.float32)
     return offsets, _unit(vectors)

@@ -13,6 +13,8 @@ from typing import Literal
 
 from patchbay.products.gateway.providers.offline.features import DECISION, PAIR, Judged
 
+MIN_NEARNESS = 0.3
+"""Cosine or coverage of the best passage below which nothing was found, whatever the fitted model makes of the rest."""
 Outcome = Literal["answered", "uncertain", "declined"]
 MODEL = Path(__file__).with_name("model.json")
 
@@ -40,6 +42,8 @@ class Model:
 
     def decide(self, features: Mapping[str, float]) -> Outcome:
         """Return the outcome for a question with these features."""
+        if max(features["cosine"], features["coverage"]) < MIN_NEARNESS:
+            return "declined"
         probability = self.probability(features)
         if probability >= self.answer_from:
             return "answered"

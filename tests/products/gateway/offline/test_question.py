@@ -1,0 +1,68 @@
+"""Taking a question apart."""
+
+import pytest
+
+from patchbay.lib.words import stem
+from patchbay.products.gateway.providers.offline.kinds import find_focus, find_kinds, looks_like
+from patchbay.products.gateway.providers.offline.question import holds_number, take_apart
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("How long must we wait?", "duration"),
+        ("How often is it changed?", "frequency"),
+        ("What is the cancellation fee?", "money"),
+        ("How many units do I give?", "quantity"),
+        ("Who signs it off?", "person"),
+        ("Can they switch us off?", "choice"),
+    ],
+)
+def test_knows_what_kind_of_answer_is_wanted(question: str, kind: str) -> None:
+    assert kind in find_kinds(question)
+
+
+def test_knows_a_text_that_holds_the_kind() -> None:
+    assert looks_like("duration", "within thirty (30) days")
+    assert not looks_like("duration", "The Board appoints the Arbiter.")
+    assert looks_like("money", "a fee of £180")
+
+
+@pytest.mark.parametrize(
+    ("question", "focus"),
+    [
+        ("Which species of fish is kept at the intake?", "species"),
+        ("What is the notice period for tenants?", "notice period"),
+        ("How many beds are there?", "beds"),
+    ],
+)
+def test_finds_what_is_asked_for(question: str, focus: str) -> None:
+    assert find_focus(question).strip() == focus
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "held"),
+    [
+        (9.8, "9.0–10.9\tIncrease by 4 units", True),
+        (26, "Months 25 to 30\t20%", True),
+        (26, "Months 31 to 36", False),
+        (9.2, "8.0 or above\tStop warfarin", True),
+        (9, "older than 7 days", True),
+        (5, "older than 7 days", False),
+        (30, "thirty (30) days", True),
+        (3, "30 days", False),
+    ],
+)
+def test_a_number_is_held_by_itself_or_by_a_range(number: float, text: str, held: bool) -> None:
+    assert holds_number(number, text) is held
+
+
+def test_rare_words_weigh_more_and_unknown_ones_are_named() -> None:
+    asked = take_apart("What is the rotavirus notice?", 100, {"rotavirus": 0, "notice": 50})
+    assert asked.unknown == {"rotaviru"}
+    assert asked.weights["rotaviru"] > asked.weights[stem("notice")]
+
+
+@pytest.mark.parametrize("text", ["", "?", "the of and", "\0", "⁹ ² ٣", "(((", "1.2.3.4 5,6,7", "x" * 5000])
+def test_any_text_is_a_question(text: str) -> None:
+    assert take_apart(text, 10, {}).total > 0
