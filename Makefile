@@ -94,6 +94,7 @@ $(STAMP)/debian:
 		|| { echo 'The browser tests need Chromium: install the package chromium.'; exit 1; }
 	@touch $@
 
-$(STAMP)/assets: $(STAMP)/run package.json package-lock.json $(wildcard patchbay/web/build_assets.py)
+$(STAMP)/assets: $(STAMP)/run package.json package-lock.json patchbay/web/build_assets.py $(wildcard patchbay/web/styles/*) \
+		$(wildcard patchbay/web/static/* patchbay/web/static/js/*)
 	@$(BIN)/python -m patchbay.web.build_assets
 	@touch $@

@@ -2,6 +2,7 @@
 
 import sys
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -30,8 +31,19 @@ def failed(request: HttpRequest) -> HttpResponse:
     return _page(from_exception(fault if isinstance(fault, Exception) else RuntimeError()))
 
 
+class ExampleForm(forms.Form):
+    """What the page of components draws fields from."""
+
+    name = forms.CharField(help_text="Say where it will be used.", error_messages={"required": "Enter a name."})
+    secret = forms.CharField(widget=forms.PasswordInput, error_messages={"required": "Enter a password."})
+    choice = forms.ChoiceField(choices=[("a", "First"), ("b", "Second")], error_messages={"required": "Choose one."})
+
+
 def components(request: HttpRequest) -> HttpResponse:
-    return render(request, "components.html")
+    """Every component with its states; only in development (`urls.py`)."""
+    refused = ExampleForm({}, auto_id="refused_%s")
+    refused.add_error(None, "The form as a whole is refused.")
+    return render(request, "components.html", {"form": ExampleForm(initial={"choice": "a"}), "refused": refused})
 
 
 def _page(error: AppError) -> HttpResponse:

@@ -6,8 +6,9 @@ from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError
-from django.test import Client
+from django.test import Client, RequestFactory
 
+from patchbay.web import views
 from tests import factories
 
 
@@ -80,3 +81,11 @@ def test_the_frame_shows_only_what_one_may_open(client: Client) -> None:
     assert 'href="/audit"' in pages["owner"]
     assert 'href="/audit"' not in pages["viewer"]
     assert 'aria-current="page">' in pages["viewer"]
+
+
+def test_every_component_is_shown_to_developers_alone(client: Client, rf: RequestFactory) -> None:
+    assert client.get("/_components").status_code == HTTPStatus.NOT_FOUND
+    page = views.components(rf.get("/_components")).content.decode()
+    assert "<c-" not in page
+    assert page.count('aria-invalid="true"') >= 2
+    assert "Enter a password." in page
