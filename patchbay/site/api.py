@@ -66,14 +66,14 @@ for prefix, router in (
     api.add_router(prefix, router)
 
 
-class OrganisationOut(Schema):
+class MyOrganisationOut(Schema):
     id: str
     name: str
     slug: str
     plan: str
 
 
-class KeyOut(Schema):
+class MyKeyOut(Schema):
     id: str
     name: str
     environment: str
@@ -84,8 +84,8 @@ class KeyOut(Schema):
 class MeOut(Schema):
     """Whose key this is and what it may do."""
 
-    organisation: OrganisationOut
-    key: KeyOut
+    organisation: MyOrganisationOut
+    key: MyKeyOut
 
 
 @api.get("/me", response=MeOut, tags=["account"], summary="Who am I", operation_id="get_me")
