@@ -84,8 +84,11 @@ async def _load(base_url: str, key: str, tally: Tally, seconds: float) -> None:
 
 
 async def _load_and_kill(instance: Instance, key: str, tally: Tally) -> None:
-    load = asyncio.create_task(_load(instance.base_url, key, tally, seconds=15))
-    await asyncio.sleep(random.uniform(0.1, 1.2))
+    load = asyncio.create_task(_load(instance.base_url, key, tally, seconds=30))
+    before = len(tally.answered)
+    while len(tally.answered) == before and not load.done():
+        await asyncio.sleep(0.02)  # kill a server at work, not one that is still loading its model
+    await asyncio.sleep(random.uniform(0, 0.8))
     await asyncio.to_thread(instance.kill)
     await load
 
@@ -133,7 +136,9 @@ def run(*, kills: int, database_url: str = "", seed: int | None = None) -> dict[
 _GRANT = """
 from patchbay.kernel.accounts import queries as accounts
 from patchbay.kernel.ledger import services as ledger
+from patchbay.kernel.plans import services as plans
 organisation = accounts.find_membership_by_email({email!r}).organisation_id
+plans.assign_plan(organisation_id=organisation, plan_code="enterprise")
 ledger.grant(organisation_id=organisation, amount_micro={credits} * 1_000_000, kind="adjustment",
     idempotency_key="chaos", reason="chaos")
 print(json.dumps(organisation))
