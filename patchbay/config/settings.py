@@ -178,7 +178,10 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/dashboard"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "patchbay.kernel.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "patchbay.kernel.accounts.forms.RegisterForm"}
+ACCOUNT_FORMS = {
+    "login": "patchbay.kernel.accounts.forms.SignInForm",
+    "signup": "patchbay.kernel.accounts.forms.RegisterForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

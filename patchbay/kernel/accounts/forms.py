@@ -1,12 +1,22 @@
 """The forms of the account pages."""
 
-from allauth.account.forms import SignupForm
+from typing import Any
+
+from allauth.account.forms import LoginForm, SignupForm
 from django import forms
 from django.http import HttpRequest
 
 from patchbay.kernel.accounts import registration, services
 from patchbay.kernel.accounts.middleware import client_address
 from patchbay.kernel.accounts.models import Membership, User
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]
+    """allauth's sign-in; the page itself says where a password is reset."""
+
+    def __init__(self, *arguments: Any, **values: Any) -> None:
+        super().__init__(*arguments, **values)
+        self.fields["password"].help_text = ""
 
 
 class RegisterForm(SignupForm):  # type: ignore[misc]
