@@ -5,5 +5,4 @@ import "./drawer.js";
 import "./forms.js";
 import "./menus.js";
 import "./palette.js";
-import "./tabs.js";
 import "./toasts.js";

@@ -16,9 +16,8 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog]");
   if (opener) open(document.getElementById(opener.dataset.dialog));
   if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
-  if (event.target.matches("dialog:not([data-locked])")) event.target.close();
+  if (event.target.matches("dialog")) event.target.close();
 });
-document.addEventListener("cancel", (event) => event.target.matches("[data-locked]") && event.preventDefault(), true);
 addEventListener("hashchange", fromHash);
 $$("dialog[data-open-now]").forEach((dialog) => open(dialog));
 fromHash();

@@ -61,8 +61,6 @@ document.addEventListener("input", (event) => {
     meter.dataset.v = level;
     $("b", meter).textContent = WORDS[level];
   }
-  const named = event.target.dataset.name;
-  if (named !== undefined) $(".sure", event.target.closest("dialog")).disabled = event.target.value !== named;
   if (event.target.matches("form[data-autosubmit] *")) event.target.form.requestSubmit();
 });
 

@@ -28,4 +28,3 @@ $$(".toast").forEach(keep);
 $(".toaster")?.addEventListener("click", (event) => {
   if (event.target.closest("button")) event.target.closest(".toast").remove();
 });
-document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.tone));
