@@ -37,6 +37,7 @@ class Tally:
     refused: int = 0
     cut: int = 0
     other: Counter[int] = field(default_factory=Counter)
+    working: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def _ask(http: httpx.AsyncClient, tally: Tally, stream: bool) -> None:
@@ -52,6 +53,7 @@ async def _ask(http: httpx.AsyncClient, tally: Tally, stream: bool) -> None:
             tally.cut += 1
         else:
             tally.answered[answer.headers["x-request-id"]] = whole["usage"]["credits"]
+            tally.working.set()
 
 
 def _last_event(text: str) -> dict[str, dict[str, str]] | None:
@@ -85,9 +87,10 @@ async def _load(base_url: str, key: str, tally: Tally, seconds: float) -> None:
 
 async def _load_and_kill(instance: Instance, key: str, tally: Tally) -> None:
     load = asyncio.create_task(_load(instance.base_url, key, tally, seconds=30))
-    before = len(tally.answered)
-    while len(tally.answered) == before and not load.done():
-        await asyncio.sleep(0.02)  # kill a server at work, not one that is still loading its model
+    tally.working = asyncio.Event()
+    # Kill a server at work, not one that is still loading its model.
+    await asyncio.wait([load, working := asyncio.create_task(tally.working.wait())], return_when="FIRST_COMPLETED")
+    working.cancel()
     await asyncio.sleep(random.uniform(0, 0.8))
     await asyncio.to_thread(instance.kill)
     await load
