@@ -1,7 +1,6 @@
 """The pages of plugs: who may see and change what, and a document's leaf with the quoted passage lit."""
 
 import re
-from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
@@ -14,19 +13,10 @@ from patchbay.kernel.jobs import worker
 from patchbay.products.plugs import services
 from patchbay.products.plugs.models import Document, Plug, VersionText
 from patchbay.products.plugs.queries import reading
-from patchbay.products.plugs.queries.documents import get_stored_text
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 TEXT = b"# Terms\n\n## 8 Payment\n\nInvoices are due within thirty days.\n\n| Fee | Rate |\n|---|---|\n| Late | 8 % |\n"
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> Iterator[None]:
-    """A version's text never changes, so it is kept in memory by its id; a test database uses ids again."""
-    get_stored_text.cache_clear()
-    yield
-    get_stored_text.cache_clear()
 
 
 @pytest.fixture
