@@ -1,6 +1,7 @@
 """Pages that look over everything: the start, the dashboard, the docs, the mail that was not sent."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -54,7 +55,10 @@ def outbox_message(request: HttpRequest, message_id: str) -> HttpResponse:
 
 
 def _require_loopback(request: HttpRequest) -> None:
-    if request.META.get("REMOTE_ADDR") not in LOOPBACK or "HTTP_X_FORWARDED_FOR" in request.META:
+    """A proxy on this machine calls from a loopback address too: so the instance must be a local one by its name."""
+    local_name = urlsplit(settings.BASE_URL).hostname in LOOPBACK | {"localhost"}
+    local_peer = request.META.get("REMOTE_ADDR") in LOOPBACK and "HTTP_X_FORWARDED_FOR" not in request.META
+    if not (local_name and local_peer):
         raise NotFoundError("There is no page at this address.")
 
 

@@ -63,3 +63,8 @@ def test_mail_is_shown_to_this_machine_alone(client: Client, settings: Settings,
     assert "Reset" in client.get("/mail").content.decode()
     assert client.get("/mail", REMOTE_ADDR="203.0.113.7").status_code == HTTPStatus.NOT_FOUND
     assert client.get("/mail", headers={"x-forwarded-for": "203.0.113.7"}).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_mail_is_hidden_behind_a_proxy_of_this_machine(client: Client, settings: Settings) -> None:
+    settings.BASE_URL = "https://patchbay.example"
+    assert client.get("/mail").status_code == 404
