@@ -15,8 +15,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
@@ -27,6 +27,7 @@ from patchbay.kernel.ledger.leases import LeaseBook, LeaseKeeper
 from patchbay.kernel.usage.contracts import Settlement
 from patchbay.kernel.usage.engine import records
 from patchbay.lib.errors import AppError, UnavailableError
+from patchbay.lib.transactions import raw_transaction
 
 log = structlog.get_logger(__name__)
 
@@ -36,18 +37,15 @@ RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 Outcome = Charge | Exception
 
 
-@dataclass(slots=True, eq=False)
-class _Pending:
-    """A settlement in the queue; exactly one of `loop` and a concurrent future gets its outcome."""
+class _Pending(msgspec.Struct, eq=False):
+    """A settlement in the queue; its outcome goes to `future`, which belongs to `loop` unless that is None."""
 
     settlement: Settlement
     item: SettleItem
     since: float
     future: "asyncio.Future[Charge] | concurrent.futures.Future[Charge]"
-    loop: asyncio.AbstractEventLoop | None = None
-
-
-_Outcome = tuple[_Pending, Outcome]
+    loop: asyncio.AbstractEventLoop | None
+    outcome: Outcome | None = None
 
 
 class Writer:
@@ -163,55 +161,69 @@ class Writer:
             self._fail(error)
 
     def _commit(self) -> None:
-        batch = self._batch
-        fenced = [entry for entry in batch if _is_fenced(entry, self.book.process_id)]
-        live = [entry for entry in batch if entry not in fenced] if fenced else batch
-        outcomes: list[_Outcome] = [(entry, FencedError()) for entry in fenced]
-        if live:
+        """Write the batch: what its holds cover in one transaction, the rest in another; each is woken after its own.
+
+        `_batch` is what is still to be written, should the database go away in between.
+        """
+        fenced, plain, excess = self._sort(self._batch)
+        if fenced:
+            self._batch = plain + excess
+            self._resolve(fenced)
+        if plain:
             try:
-                outcomes += self._commit_together(live)
-            except (OperationalError, InterfaceError):
+                self._commit_together(plain)
+            except (OperationalError, InterfaceError, FencedError):
                 raise
-            except DatabaseError:
-                outcomes += self._commit_apart(live)
-        self._batch = []
-        self._resolve(outcomes)
+            except Exception:
+                self._commit_apart(plain)
+            self._batch = excess
+            self._resolve(plain)
+        if excess:
+            self._commit_apart(excess)
+            self._batch = []
+            self._resolve(excess)
 
-    def _commit_together(self, batch: Sequence[_Pending]) -> list[_Outcome]:
+    def _sort(self, batch: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending], list[_Pending]]:
+        """Part those whose hold was fenced from those that cost no more than it, and those that do."""
+        fenced, plain, excess = [], [], []
+        process_id = self.book.process_id
+        for entry in batch:
+            hold = entry.settlement.hold
+            if hold is not None and hold.lease.process_id != process_id:
+                entry.outcome = FencedError()
+                fenced.append(entry)
+            elif entry.item.excess_micro:
+                excess.append(entry)
+            else:
+                plain.append(entry)
+        return fenced, plain, excess
+
+    def _commit_together(self, batch: Sequence[_Pending]) -> None:
         """Write all items in one transaction; any fault undoes all of it."""
-        plain = [entry for entry in batch if not entry.item.excess_micro]
-        outcomes: list[_Outcome] = [(entry, Charge(entry.item.amount_micro, 0)) for entry in plain]
-        with transaction.atomic(durable=True):
+        rows = records.make_rows([(entry.settlement.record, entry.item.amount_micro, 0) for entry in batch])
+        with raw_transaction() as cursor:
             ledger.check_open(self.book.process_id)
-            if plain:
-                rows = records.make_rows([(p.settlement.record, p.item.amount_micro, 0) for p in plain])
-                with connection.cursor() as cursor, connection.wrap_database_errors:
-                    records.insert(cursor.cursor, rows)
-                    ledger.settle_many(cursor.cursor, [p.item for p in plain if p.item.amount_micro])
-            if len(plain) < len(batch):
-                excess = [entry for entry in batch if entry.item.excess_micro]
-                excess.sort(key=lambda entry: entry.item.organisation_id)  # one order of locks everywhere
-                outcomes += [(entry, self._write_one(entry)) for entry in excess]
+            records.insert(cursor, rows)
+            ledger.settle_many(cursor, [entry.item for entry in batch if entry.item.amount_micro])
             records.complete_claims(_answers(batch))
-        return outcomes
+        for entry in batch:
+            entry.outcome = Charge(entry.item.amount_micro, 0)
 
-    def _commit_apart(self, batch: Sequence[_Pending]) -> list[_Outcome]:
+    def _commit_apart(self, batch: Sequence[_Pending]) -> None:
         """Write each item in a savepoint of its own: a faulty one fails alone, one written before succeeds."""
-        outcomes: list[_Outcome] = []
         with transaction.atomic(durable=True):
             ledger.check_open(self.book.process_id)
+            # One order of locks everywhere.
             for entry in sorted(batch, key=lambda entry: entry.item.organisation_id):
                 try:
                     with transaction.atomic():
-                        charge = self._write_one(entry)
+                        entry.outcome = self._write_one(entry)
                         records.complete_claims(_answers([entry]))
-                    outcomes.append((entry, charge))
                 except (OperationalError, InterfaceError):
                     raise
-                except DatabaseError as error:
+                except Exception as error:
                     log.error("settle_failed", request_id=entry.item.request_id, error=str(error))
-                    outcomes.append((entry, error))
-        return outcomes
+                    entry.outcome = error
 
     def _write_one(self, entry: _Pending) -> Charge:
         """Write one item; a request that has its record is answered without a second charge."""
@@ -223,20 +235,22 @@ class Writer:
         records.set_charge(record, charge)
         return charge
 
-    def _resolve(self, outcomes: Sequence[_Outcome]) -> None:
+    def _resolve(self, entries: Sequence[_Pending]) -> None:
         """Close the holds, then wake the callers: once per batch and loop."""
         self.book.finish_settles(
-            [(e.settlement.hold, _spent(e, outcome)) for e, outcome in outcomes if e.settlement.hold is not None]
+            [(hold, _spent(entry)) for entry in entries if (hold := entry.settlement.hold) is not None]
         )
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
-        for entry, outcome in outcomes:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Pending]] = {}
+        for entry in entries:
             if entry.loop is None:
-                _set(entry.future, outcome)
+                _wake(entry)
+            elif (waiting := by_loop.get(entry.loop)) is not None:
+                waiting.append(entry)
             else:
-                by_loop.setdefault(entry.loop, []).append((entry, outcome))
+                by_loop[entry.loop] = [entry]
         for loop, resolved in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_set_all, resolved)
+                loop.call_soon_threadsafe(_wake_all, resolved)
             except RuntimeError:  # the loop is closed: the work is committed, nobody waits
                 log.info("settle_without_waiter", count=len(resolved))
 
@@ -254,7 +268,9 @@ class Writer:
         late = [entry for entry in waiting if entry.since < limit or self._stopping]
         self._batch = [entry for entry in waiting if entry not in late]
         unavailable: AppError = UnavailableError("Patchbay could not write to its ledger.", retry_after=5)
-        self._resolve([(entry, unavailable) for entry in late])
+        for entry in late:
+            entry.outcome = unavailable
+        self._resolve(late)
 
     def _recover(self) -> None:
         """Prove that a write commits, then take the leases' balances from the database."""
@@ -282,14 +298,10 @@ class Writer:
             log.warning("leases_left_to_others", error=str(error))  # whoever reaps this process returns them
 
 
-def _is_fenced(entry: _Pending, process_id: str) -> bool:
-    hold = entry.settlement.hold
-    return hold is not None and hold.lease.process_id != process_id
-
-
-def _spent(entry: _Pending, outcome: Outcome) -> int:
+def _spent(entry: _Pending) -> int:
     """Return what left the lease: nothing for a failed item, and for one that had been written before."""
-    return entry.item.amount_micro if isinstance(outcome, Charge) and not isinstance(outcome, records.Before) else 0
+    # A `Before`, a subclass, is not meant.
+    return entry.item.amount_micro if type(entry.outcome) is Charge else 0
 
 
 def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:
@@ -297,15 +309,15 @@ def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:
     return [(done.claim_id, done.response) for done in answered if done.response is not None]
 
 
-def _set_all(resolved: Sequence[_Outcome]) -> None:
-    for entry, outcome in resolved:
-        if entry.future.done():
-            continue  # its waiter was cancelled; what it did is committed all the same
-        _set(entry.future, outcome)
+def _wake_all(entries: Sequence[_Pending]) -> None:
+    for entry in entries:
+        if not entry.future.done():  # else its waiter was cancelled; what it did is committed all the same
+            _wake(entry)
 
 
-def _set(future: "asyncio.Future[Charge] | concurrent.futures.Future[Charge]", outcome: Outcome) -> None:
+def _wake(entry: _Pending) -> None:
+    outcome = entry.outcome
     if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+        entry.future.set_exception(outcome)
+    elif outcome is not None:
+        entry.future.set_result(outcome)

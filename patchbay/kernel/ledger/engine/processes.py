@@ -19,7 +19,7 @@ from patchbay.lib.ids import new_id
 
 HEARTBEAT_SECONDS = 2.0
 TTL_SECONDS = 10.0
-_CHECK_SQLITE = "SELECT 1 FROM ledger_ledgerprocess WHERE id = %s AND closed_at IS NULL"
+_CHECK_SQLITE = "SELECT 1 FROM ledger_ledgerprocess WHERE id = ? AND closed_at IS NULL"
 # A client that is stopped inside its transaction must not keep its row from being closed for ever.
 _CHECK_POSTGRESQL = (
     "SELECT set_config('idle_in_transaction_session_timeout', '5s', true) FROM ledger_ledgerprocess"
@@ -54,9 +54,9 @@ def check_open(process_id: str) -> None:
 
     On SQLite the transaction is the only writer; on PostgreSQL the row is locked against closing.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_CHECK_POSTGRESQL if connection.vendor == "postgresql" else _CHECK_SQLITE, [process_id])
-        if cursor.fetchone() is None:
+    with connection.wrap_database_errors:
+        statement = _CHECK_POSTGRESQL if connection.vendor == "postgresql" else _CHECK_SQLITE
+        if connection.connection.execute(statement, [process_id]).fetchone() is None:
             raise FencedError()
 
 

@@ -4,7 +4,6 @@ The fast path is two statements however many items there are: the entries, and o
 Raw SQL, because this is the hot statement of the product; one small difference per database.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,18 +14,26 @@ from django.db.models import F
 from patchbay.kernel.ledger.contracts import ISSUED, PLATFORM_LOSS, SPENT, Charge, SettleItem
 from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Entry, Lease
+from patchbay.lib.transactions import ManyRows
 
 COLUMNS = (
     "organisation_id, kind, debit_account, credit_account, amount_micro, idempotency_key, request_id, reason,"
     " created_at"
 )
-INSERT_SQLITE = f"INSERT INTO ledger_entry ({COLUMNS}) VALUES (?, 'spend', ?, '{SPENT}', ?, ?, ?, '', ?)"  # noqa: S608
+_ROW_SQLITE = f"(?, 'spend', ?, '{SPENT}', ?, ?, ?, '', ?)"
+INSERT_SQLITE = f"INSERT INTO ledger_entry ({COLUMNS}) VALUES {_ROW_SQLITE}"  # noqa: S608
+_INSERTS_SQLITE = ManyRows(f"INSERT INTO ledger_entry ({COLUMNS}) VALUES", _ROW_SQLITE)
 _INSERT_POSTGRESQL = (
     f"INSERT INTO ledger_entry ({COLUMNS}) SELECT org, 'spend', lease, '{SPENT}', amount, key, request, '', %s"  # noqa: S608
     " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[])"
     " AS item(org, lease, amount, key, request)"
 )
 SPEND_SQLITE = "UPDATE ledger_lease SET balance_micro = balance_micro - ? WHERE id = ?"
+_SPENDS_SQLITE = ManyRows(
+    "UPDATE ledger_lease SET balance_micro = balance_micro - item.column2 FROM (VALUES",
+    "(?, ?)",
+    ") AS item WHERE ledger_lease.id = item.column1",
+)
 _SPEND_POSTGRESQL = (
     "UPDATE ledger_lease SET balance_micro = balance_micro - item.amount"
     " FROM unnest(%s::bigint[], %s::text[]) AS item(amount, lease) WHERE ledger_lease.id = item.lease"
@@ -34,26 +41,27 @@ _SPEND_POSTGRESQL = (
 
 
 def settle_many(cursor: Any, items: Sequence[SettleItem]) -> None:
-    """Write the entry of each item and take it from its lease; `cursor` is the raw DB-API one, in a transaction.
+    """Write the entry of each item and take it from its lease; `cursor` is what `raw_transaction` yields.
 
     Any fault (a key that was used, a lease below zero) raises the database's IntegrityError for the whole batch,
     and the caller sets the faulty item apart by trying one by one. The caller has checked that the process is open.
     """
     if not items:
         return
-    spends: dict[str, int] = defaultdict(int)
+    spends: dict[str, int] = {}
     for item in items:
-        spends[item.lease_id] += item.amount_micro
+        spends[item.lease_id] = spends.get(item.lease_id, 0) + item.amount_micro
     if connection.vendor == "sqlite":
         now = sqlite_time(datetime.now(UTC))
-        cursor.executemany(
-            INSERT_SQLITE,
-            [
-                (i.organisation_id, i.lease_id, i.amount_micro, moves.entry_key(i.request_id), i.request_id, now)
-                for i in items
-            ],
-        )
-        cursor.executemany(SPEND_SQLITE, [(amount, lease) for lease, amount in spends.items()])
+        values: list[Any] = []
+        for item in items:
+            request = item.request_id
+            values += (item.organisation_id, item.lease_id, item.amount_micro, moves.entry_key(request), request, now)
+        _INSERTS_SQLITE.execute(cursor, values)
+        if len(spends) == 1:
+            cursor.execute(SPEND_SQLITE, [*spends.values(), *spends])
+        else:
+            _SPENDS_SQLITE.execute(cursor, [value for spend in spends.items() for value in spend])
         return
     organisations, leases, amounts, requests = zip(
         *[(i.organisation_id, i.lease_id, i.amount_micro, i.request_id) for i in items], strict=True

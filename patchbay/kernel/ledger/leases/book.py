@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
+import msgspec
+
 from patchbay.kernel.ledger.contracts import SettleItem, Taken, Want
 from patchbay.kernel.ledger.engine.recalls import Recall
 from patchbay.kernel.ledger.errors import insufficient
@@ -32,16 +34,13 @@ RESERVE_SECONDS = 5
 IDLE_SECONDS = 30.0
 
 
-class LeasedHold:
+class LeasedHold(msgspec.Struct, eq=False):
     """Credits set aside in memory for one call; exactly one settle or release ends it."""
 
-    __slots__ = ("amount_micro", "lease", "open", "organisation_id")
-
-    def __init__(self, organisation_id: str, amount_micro: int, lease: "MemoryLease") -> None:
-        self.organisation_id = organisation_id
-        self.amount_micro = amount_micro
-        self.lease = lease
-        self.open = True
+    organisation_id: str
+    amount_micro: int
+    lease: "MemoryLease"
+    open: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +93,7 @@ class LeaseBook:
         self._lock = Lock()
         self._leases: dict[str, MemoryLease] = {}
         self._missed: set[str] = set()  # organisations for which someone may wait
+        self._scarce: set[str] = set()  # organisations whose leases must keep nothing in reserve
         self._refusal: str | None = "Patchbay is starting; nothing was charged."
         self.process_id = ""
 
@@ -254,6 +254,7 @@ class LeaseBook:
         """Start under a new process row: leases of an earlier one are dropped, those who wait go on waiting."""
         with self._lock:
             old, self._leases = self._leases, {}
+            self._scarce.clear()
             self.process_id = process_id
             self._refusal = None
             for organisation_id, lease in old.items():
@@ -309,12 +310,16 @@ class LeaseBook:
     def has_leases(self) -> bool:
         return bool(self._leases)
 
+    def has_scarce(self) -> bool:
+        return bool(self._scarce)
+
     def add(self, lease: MemoryLease, taken: Taken) -> None:
         """Enter what was leased and serve those who wait."""
         with self._lock:
             lease.lease_id = taken.lease_id
             lease.free += taken.amount_micro
             lease.scarce = taken.scarce
+            (self._scarce.add if taken.scarce else self._scarce.discard)(lease.organisation_id)
             lease.used, lease.taken_at = 0, time.monotonic()
             if taken.usable_seconds is not None:
                 until = time.monotonic() + taken.usable_seconds
@@ -378,3 +383,4 @@ class LeaseBook:
                 if not lease.free and not lease.held and not lease.waiters and not lease.recall
             ]:
                 del self._leases[organisation_id]
+                self._scarce.discard(organisation_id)

@@ -7,6 +7,7 @@ from patchbay.kernel.ledger.engine import leasing, processes, recalls
 from patchbay.kernel.ledger.leases.book import LeaseBook, MemoryLease, Waiter
 
 POLL_SECONDS = 0.04
+SCAN_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 RECALL_POLL_SECONDS = 0.01
 IDLE_POLL_SECONDS = 0.5
@@ -21,6 +22,7 @@ class LeaseKeeper:
         self._book = book
         self._recalling: list[MemoryLease] = []
         self._returns_at = 0.0
+        self._scan_at = 0.0
         self._reaped_at = 0.0
 
     def next_turn_seconds(self) -> float:
@@ -83,7 +85,12 @@ class LeaseKeeper:
                 self._book.give_up(lease, late)
 
     def _return(self) -> None:
+        """Answer recalls; look through all leases, which may be thousands, only when some may have to return."""
         acks = leasing.recalled(self._book.process_id)
+        now = time.monotonic()
+        if not acks and not self._book.has_scarce() and now < self._scan_at:
+            return
+        self._scan_at = now + SCAN_SECONDS
         leases = self._book.collect_returns(acks)
         if leases or acks:
             returns = self._book.withdraw(leases)

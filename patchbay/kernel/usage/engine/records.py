@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from patchbay.kernel.ledger.contracts import Charge
 from patchbay.kernel.usage.contracts import UsageRecord
 from patchbay.kernel.usage.models import RequestClaim
 from patchbay.kernel.usage.models import UsageRecord as RecordRow
+from patchbay.lib.transactions import ManyRows
 
 # Column and PostgreSQL type, in the order of the Struct's fields; then the two that settling adds.
 _TYPES = {
@@ -38,8 +40,11 @@ _TYPES = {
     "loss_micro": "bigint",
 }
 COLUMNS = tuple(_TYPES)
+_ESTIMATED = COLUMNS.index("estimated")
 _NAMES = ", ".join(COLUMNS)
-INSERT_SQLITE = f"INSERT INTO usage_usagerecord ({_NAMES}) VALUES ({', '.join('?' * len(_TYPES))})"  # noqa: S608
+_ROW_SQLITE = f"({', '.join('?' * len(_TYPES))})"
+INSERT_SQLITE = f"INSERT INTO usage_usagerecord ({_NAMES}) VALUES {_ROW_SQLITE}"  # noqa: S608
+_INSERTS_SQLITE = ManyRows(f"INSERT INTO usage_usagerecord ({_NAMES}) VALUES", _ROW_SQLITE)
 _INSERT_POSTGRESQL = (
     f"INSERT INTO usage_usagerecord ({_NAMES})"  # noqa: S608
     f" SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _TYPES.values())})"
@@ -52,12 +57,16 @@ Row = tuple[Any, ...]
 
 def make_rows(charges: Iterable[tuple[UsageRecord, int, int]]) -> list[Row]:
     """Return each (record, cost, loss) as a row for `insert`."""
-    time = _sqlite_time if connection.vendor == "sqlite" else _utc
+    on_sqlite = connection.vendor == "sqlite"
     rows = []
     for record, cost_micro, loss_micro in charges:
         *columns, lines, created_at = astuple(record)
         text = _encode(lines).decode() if lines else "[]"
-        rows.append((*columns, text, time(created_at), cost_micro, loss_micro))
+        if on_sqlite:
+            columns[_ESTIMATED] = int(record.estimated)  # the driver looks long for how to adapt a bool
+            rows.append((*columns, text, _sqlite_time(created_at), cost_micro, loss_micro))
+        else:
+            rows.append((*columns, text, _utc(created_at), cost_micro, loss_micro))
     return rows
 
 
@@ -71,9 +80,9 @@ def _sqlite_time(moment: datetime) -> str:
 
 
 def insert(cursor: Any, rows: Sequence[Row]) -> None:
-    """Insert rows through the raw cursor; IntegrityError when a request has its record already."""
+    """Insert rows by what `raw_transaction` yields; IntegrityError when a request has its record already."""
     if connection.vendor == "sqlite":
-        cursor.executemany(INSERT_SQLITE, rows)
+        _INSERTS_SQLITE.execute(cursor, list(chain.from_iterable(rows)))
     else:
         cursor.execute(_INSERT_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
 

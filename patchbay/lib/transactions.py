@@ -1,0 +1,54 @@
+"""Hot transactions: the raw DB-API under Django's connection, for the few statements that every request pays for.
+
+Django's `atomic` and its cursors cost as much as ten inserts. And SQLite's driver gives up the interpreter's lock at
+each row of an `executemany`, to take it back from whichever thread has it by then: one statement for many rows does
+not.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+
+# Rows a statement: few sizes, so that each stays prepared.
+_SIZES = (64, 16, 4, 1)
+
+
+@contextmanager
+def raw_transaction() -> Iterator[Any]:
+    """Yield the raw connection (SQLite) or cursor (PostgreSQL) in a transaction that is durable when it ends.
+
+    For a thread with no transaction open. Its errors are Django's; any error undoes everything. Queries of the ORM
+    inside take part, `atomic` inside does not work on SQLite.
+    """
+    with connection.wrap_database_errors:
+        if connection.vendor != "sqlite":
+            with transaction.atomic(durable=True), connection.cursor() as cursor:
+                yield cursor.cursor
+            return
+        connection.ensure_connection()
+        raw = connection.connection
+        raw.execute("BEGIN IMMEDIATE")
+        try:
+            yield raw
+            raw.execute("COMMIT")
+        except BaseException:
+            raw.rollback()
+            raise
+
+
+class ManyRows:
+    """A statement of SQLite with as many rows of values as are given: `head`, a `row` for each, `tail`."""
+
+    def __init__(self, head: str, row: str, tail: str = "") -> None:
+        self._width = row.count("?")
+        self._statements = [(size * self._width, f"{head} {', '.join([row] * size)} {tail}") for size in _SIZES]
+
+    def execute(self, raw: Any, values: list[Any]) -> None:
+        """Run it with the values of all rows, one after the other."""
+        start = 0
+        for step, statement in self._statements:
+            while len(values) - start >= step:
+                raw.execute(statement, values[start : start + step])
+                start += step
