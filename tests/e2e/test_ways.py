@@ -62,6 +62,7 @@ def test_a_document_is_uploaded_asked_and_its_quote_lit(site: Site, opened: Call
     page.get_by_label("Ask Sales terms").fill("How long do I have to pay an invoice?")
     page.keyboard.press("Enter")
     expect(page.locator(".verdict")).to_contain_text("1 of 1 quote verified")
+    expect(page.locator(".balance")).to_contain_text("998.732")
     lit = page.locator("#document mark.lit")
     expect(lit).to_have_text("due within thirty (30) days of receipt")
     expect(lit).to_be_in_viewport()

@@ -18,6 +18,7 @@ from patchbay.kernel.usage.contracts import RecordView
 from patchbay.kernel.usage.forms import KINDS, LedgerFilter
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.pages import PageRequest, signed_in
+from patchbay.web.templatetags.patchbay import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,13 @@ def overview(request: PageRequest) -> HttpResponse:
         "chosen": chosen,
     }
     return render(request, "usage/overview.html", context)
+
+
+@require_GET
+@signed_in
+def balance(request: PageRequest) -> HttpResponse:
+    """What is available now, for the top bar: it asks again when something was spent."""
+    return HttpResponse(amount(ledger.get_balance(request.actor.organisation_id).available_micro))
 
 
 @require_GET

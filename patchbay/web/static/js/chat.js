@@ -56,6 +56,7 @@ async function receive(response, answer) {
 
 function finish(answer, data) {
   answer.end(data);
+  document.body.dispatchEvent(new Event("spent"));
   log.dataset.session = data.session_id;
   history.replaceState(null, "", `?session=${encodeURIComponent(data.session_id)}`);
   const first = $(".cite", answer.element);
