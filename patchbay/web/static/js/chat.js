@@ -56,11 +56,17 @@ async function receive(response, answer) {
 
 function finish(answer, data) {
   answer.end(data);
-  document.body.dispatchEvent(new Event("spent"));
+  showBalance();
   log.dataset.session = data.session_id;
   history.replaceState(null, "", `?session=${encodeURIComponent(data.session_id)}`);
   const first = $(".cite", answer.element);
   if (first && matchMedia("(min-width: 900px)").matches) light(first);
+}
+
+async function showBalance() {
+  const balance = $("[data-balance]");
+  const response = balance && (await fetch(balance.dataset.balance).catch(() => null));
+  if (response?.ok) balance.innerHTML = await response.text();
 }
 
 function setBusy(state) {
