@@ -9,10 +9,16 @@ from patchbay.kernel.search import services as search
 from patchbay.kernel.search.contracts import Scope
 
 
+# Vectors wait for whatever else there is to do, and give way every few seconds: a new document becomes ready first.
+EMBED_PRIORITY = -50
+EMBED_SECONDS = 3.0
+
+
 @registry.task("site.embed_document", max_attempts=5)
 def embed_document(*, organisation_id: str, collection: str, document_id: str) -> None:
-    """Fill in a document's vectors; until then it is found by keyword."""
-    search.embed_document(scope=Scope(organisation_id, collection), document_id=document_id)
+    """Fill in a part of a document's vectors; what is left follows. Until then it is found by keyword."""
+    scope = Scope(organisation_id, collection)
+    search.embed_document(scope=scope, document_id=document_id, seconds=EMBED_SECONDS)
 
 
 @registry.task("site.embed_missing")
@@ -32,6 +38,7 @@ def enqueue_embedding(scope: Scope, document_id: str) -> None:
     """What search calls in the transaction that indexed a document."""
     jobs.enqueue(
         "site.embed_document",
+        priority=EMBED_PRIORITY,
         organisation_id=scope.organisation_id,
         collection=scope.collection,
         document_id=document_id,

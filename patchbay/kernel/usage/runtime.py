@@ -60,6 +60,8 @@ class Heartbeat:
         except (DatabaseError, InterfaceError) as error:
             log.warning("heartbeat_failed", error=str(error))
             connection.close()
+        except Exception:  # a fault of ours must not end the heartbeat: others would take this process for dead
+            log.exception("heartbeat_failed")
 
 
 @dataclass(frozen=True, slots=True)
