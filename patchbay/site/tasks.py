@@ -8,7 +8,6 @@ from patchbay.kernel.jobs import services as jobs
 from patchbay.kernel.search import services as search
 from patchbay.kernel.search.contracts import Scope
 
-
 # Vectors wait for whatever else there is to do, and give way every few seconds: a new document becomes ready first.
 EMBED_PRIORITY = -50
 EMBED_SECONDS = 3.0
