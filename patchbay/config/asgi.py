@@ -8,8 +8,12 @@ from typing import cast
 import django
 from django.core.asgi import get_asgi_application
 
+from patchbay.lib.asgi.limits import BodyLimit
 from patchbay.lib.asgi.routing import Dispatcher
 from patchbay.lib.asgi.types import ASGIApp
+
+FORM_BYTES = 1024 * 1024
+"""What a form may hold beside the file it uploads."""
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "patchbay.config.settings")
 
@@ -19,6 +23,7 @@ def make_application(*, after_startup: Callable[[], Awaitable[None]] | None = No
     django.setup(set_prefix=False)
     from patchbay.kernel.keys import services as keys
     from patchbay.kernel.usage import runtime
+    from patchbay.products.plugs.contracts import MAX_UPLOAD_BYTES
     from patchbay.site.routes import RAW_ROUTES
 
     async def start() -> None:
@@ -30,7 +35,7 @@ def make_application(*, after_startup: Callable[[], Awaitable[None]] | None = No
 
     return Dispatcher(
         RAW_ROUTES,
-        cast(ASGIApp, get_asgi_application()),
+        BodyLimit(cast(ASGIApp, get_asgi_application()), MAX_UPLOAD_BYTES + FORM_BYTES),
         startup=[start, *([after_startup] if after_startup else [])],
         shutdown=[stop],
     )

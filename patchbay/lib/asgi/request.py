@@ -81,11 +81,16 @@ class Request:
             )
         return token.strip()
 
+    @property
+    def declared_length(self) -> int:
+        """The size that the client says its body has; 0 when it does not say."""
+        declared = self.headers.get(b"content-length", b"")
+        return int(declared) if declared.isdigit() else 0
+
     async def body(self, limit: int = BODY_LIMIT) -> bytes:
         """Read the whole body; TooLargeError above `limit` bytes, before the rest is read."""
-        declared = self.headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > limit:
-            raise _too_large(limit)
+        if self.declared_length > limit:
+            raise too_large(limit)
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -95,7 +100,7 @@ class Request:
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             chunks.append(chunk)
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -138,7 +143,8 @@ def _field_error(message: str) -> FieldError:
     return FieldError(path or "body", text)
 
 
-def _too_large(limit: int) -> TooLargeError:
+def too_large(limit: int) -> TooLargeError:
+    """The refusal of a body above `limit` bytes."""
     return TooLargeError(f"The body is larger than {limit:,} bytes.", extra={"limit_bytes": limit})
 
 

@@ -1,0 +1,69 @@
+"""A limit on request bodies, in front of an app that would spool them whole before looking at one."""
+
+import asyncio
+import contextlib
+
+from patchbay.lib.asgi.request import ClientGoneError, Request, too_large
+from patchbay.lib.asgi.responses import respond_problem
+from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
+from patchbay.lib.errors import TooLargeError
+
+LINGER_SECONDS = 2.0
+"""How long a client that was refused may go on sending; closing at once would reset what it has not read yet."""
+
+
+class BodyLimit:
+    """Serve `app`, but answer 413 for a body above `limit` bytes: at once if it is declared, else where it passes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request = Request(scope, receive, send, {})
+        if request.declared_length > self._limit:
+            return await self._refuse(request, receive, too_large(self._limit))
+        try:
+            return await self._app(scope, self._counted(receive), send)
+        except TooLargeError as error:
+            return await self._refuse(request, receive, error)
+
+    def _counted(self, receive: Receive) -> Receive:
+        size = 0
+
+        async def receive_counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._limit:
+                raise too_large(self._limit)
+            return message
+
+        return receive_counted
+
+    @staticmethod
+    async def _refuse(request: Request, receive: Receive, error: TooLargeError) -> None:
+        """Answer whole, read on for a moment, and only then end the answer, which closes the connection."""
+        send = request.send
+
+        async def send_open(message: Message) -> None:
+            await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+        request.send = send_open
+        request.answer_headers = []  # the dispatcher adds the request's id to all that its fallback sends
+        await respond_problem(request, error, headers=[(b"connection", b"close")])
+        if request.header(b"expect") is None:  # who asked first whether to send sends nothing now
+            with contextlib.suppress(TimeoutError, ClientGoneError):
+                await asyncio.wait_for(_discard(receive), LINGER_SECONDS)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard(receive: Receive) -> None:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        more = message.get("more_body", False)
