@@ -16,7 +16,9 @@ from patchbay.lib.errors import AppError, problem
 
 class _KeyAuth(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Grant:
-        return keys.authenticate(token)
+        grant = keys.authenticate(token)
+        request.actor = grant.actor(None)  # type: ignore[attr-defined]
+        return grant
 
 
 class Rest:

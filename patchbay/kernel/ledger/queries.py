@@ -37,15 +37,22 @@ SELECT
   (SELECT COALESCE(SUM(balance_micro), 0) FROM ledger_lease WHERE organisation_id = %s AND balance_micro > 0),
   (SELECT COALESCE(SUM(balance_micro), 0) FROM ledger_hold WHERE organisation_id = %s AND state = 'open')
 """
+_LOCK = (
+    "LOCK TABLE ledger_creditaccount, ledger_lot, ledger_lease, ledger_hold, ledger_draw, ledger_entry IN SHARE MODE"
+)
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Have the reads inside see one state of the database, without holding up writers.
 
-    Inside a transaction that is open already, its own isolation holds.
+    Inside a transaction that is open already, SQLite's holds off other writers as it is, and PostgreSQL's, which by
+    default sees another state in each statement, does so from here to its end.
     """
     if connection.in_atomic_block:
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(_LOCK)
         yield
     elif connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:

@@ -13,7 +13,6 @@ from patchbay.kernel.ledger.contracts import (
     EXPIRED,
     ISSUED,
     OWED,
-    PLATFORM_LOSS,
     PRIORITIES,
     SPENT,
     Charge,
@@ -193,7 +192,7 @@ def settle_hold(*, organisation_id: str, hold_id: str, cost_micro: int, request_
     ]
     charged = inside + sum(part for _, part in outside)
     if loss := cost_micro - charged:
-        entries.append(moves.entry(organisation_id, "loss", ISSUED, PLATFORM_LOSS, loss, now, request_id=request_id))
+        entries.append(moves.lose(organisation_id, loss, now, request_id=request_id))
     Entry.objects.bulk_create(entries)
     Hold.objects.filter(id=row.id).update(
         state="settled", balance_micro=0, charged_micro=charged, loss_micro=cost_micro - charged

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
+from patchbay.kernel.events.models import OutboxEvent
 from patchbay.kernel.ledger import queries, services
 from patchbay.kernel.ledger.contracts import Balance, Charge, GrantKind, LotView
 from patchbay.kernel.ledger.errors import HoldClosedError, InsufficientCreditsError, KeyReusedError
@@ -185,3 +186,12 @@ def test_the_history_has_what_came_and_went_newest_first_in_pages() -> None:
     assert queries.list_entries("org_b").data == []
     with pytest.raises(InvalidError):
         queries.list_entries(ORGANISATION, cursor="???")
+
+
+def test_a_hold_that_is_settled_for_more_than_there_is_is_an_event_for_operators() -> None:
+    grant(100)
+    assert settle(hold(60), 250) == Charge(100, 150)
+    event = OutboxEvent.objects.get()
+    assert (event.organisation_id, event.type) == (ORGANISATION, "ledger.platform_loss")
+    assert event.payload == {"request_id": "", "amount_micro": 150}
+    assert balance() == (0, 0)

@@ -1,12 +1,15 @@
 """The writer: batches, items that fail alone, duplicates, costs above a hold, and a database that goes away."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
+from patchbay.kernel.events.models import OutboxEvent
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.ledger import services
 from patchbay.kernel.ledger.errors import InsufficientCreditsError
@@ -185,3 +188,37 @@ def test_a_settle_that_cannot_be_written_for_long_fails_and_takes_nothing(
         pass
     assert available(organisation) == 1_000
     assert live.book.hold_blocking(organisation, 1_000).amount_micro == 1_000
+
+
+def test_a_cost_that_nothing_covers_is_an_event_for_operators(ledger_runtime: Runtime, organisation: str) -> None:
+    pay(ledger_runtime, organisation, 100, 400)
+    assert not OutboxEvent.objects.exists()
+    pay(ledger_runtime, organisation, 100, 900, request_id="req_loss")
+    event = OutboxEvent.objects.get()
+    assert (event.organisation_id, event.type) == (organisation, "ledger.platform_loss")
+    assert event.payload == {"request_id": "req_loss", "amount_micro": 300}
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_proof_holds_while_credits_move(ledger_runtime: Runtime, organisation: str, inside: bool) -> None:
+    services.grant(organisation_id=organisation, amount_micro=10**9, kind="purchase", idempotency_key="more")
+    live, stop = ledger_runtime, threading.Event()
+
+    async def client() -> None:
+        while not stop.is_set():
+            hold = await live.book.hold(organisation, 10**8)
+            await live.writer.settle(Settlement(hold, 1, record(organisation)))
+
+    async def clients() -> None:
+        await asyncio.gather(*(client() for _ in range(4)))
+
+    moving = threading.Thread(target=asyncio.run, args=(clients(),))
+    moving.start()
+    try:
+        for _ in range(20):
+            with transaction.atomic() if inside else nullcontext():
+                assert ledger.verify() == []
+    finally:
+        stop.set()
+        moving.join()
+    assert queries.count_records(organisation) > 1

@@ -10,7 +10,8 @@ from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from patchbay.kernel.ledger.contracts import EXPIRED, OWED, EntryKind
+from patchbay.kernel.events import services as events
+from patchbay.kernel.ledger.contracts import EXPIRED, ISSUED, OWED, PLATFORM_LOSS, EntryKind
 from patchbay.kernel.ledger.models import CreditAccount, Draw, Entry, Lot
 from patchbay.lib.ids import new_id
 
@@ -64,6 +65,13 @@ def entry(
         reason=reason,
         created_at=now,
     )
+
+
+def lose(organisation_id: str, amount_micro: int, now: datetime, *, request_id: str) -> Entry:
+    """Build the entry of a cost that no balance covered, and tell operators by an event in this transaction."""
+    payload = {"request_id": request_id, "amount_micro": amount_micro}
+    events.emit(organisation_id=organisation_id, type="ledger.platform_loss", payload=payload)
+    return entry(organisation_id, "loss", ISSUED, PLATFORM_LOSS, amount_micro, now, request_id=request_id)
 
 
 def drawable(organisation_id: str, now: datetime) -> models.QuerySet[Lot]:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
-from patchbay.kernel.ledger.contracts import ISSUED, PLATFORM_LOSS, SPENT, Charge, SettleItem
+from patchbay.kernel.ledger.contracts import SPENT, Charge, SettleItem
 from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Entry, Lease
 from patchbay.lib.transactions import ManyRows
@@ -77,7 +77,7 @@ def settle_many(cursor: Any, items: Sequence[SettleItem]) -> None:
 def settle_one(item: SettleItem) -> Charge:
     """Write one item, with the part above its hold, by the slow path: inside a savepoint of the caller's.
 
-    What neither lease nor lots cover is the platform's loss.
+    What neither lease nor lots cover is the platform's loss, and an event.
     """
     now = moves.database_now()
     organisation_id, request_id = item.organisation_id, item.request_id
@@ -97,7 +97,7 @@ def settle_one(item: SettleItem) -> Charge:
             entries.append(moves.entry(organisation_id, "spend", lot.id, SPENT, part, now, request_id=request_id))
             loss -= part
     if loss:
-        entries.append(moves.entry(organisation_id, "loss", ISSUED, PLATFORM_LOSS, loss, now, request_id=request_id))
+        entries.append(moves.lose(organisation_id, loss, now, request_id=request_id))
     Entry.objects.bulk_create(entries)
     return Charge(item.amount_micro + item.excess_micro - loss, loss)
 

@@ -1,0 +1,79 @@
+"""`/v1/usage`: the usage records of the key's organisation."""
+
+from typing import Any
+
+import pytest
+
+from patchbay.kernel.plans.contracts import CostLine, Rate
+from patchbay.kernel.usage.api import router
+from patchbay.kernel.usage.contracts import Settlement, UsageRecord
+from patchbay.kernel.usage.runtime import Runtime
+from patchbay.lib.actor import Actor
+from tests import factories
+from tests.kernel.rest import Rest
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def rest() -> Rest:
+    return Rest(router, "usage-test")
+
+
+@pytest.fixture
+def owner(ledger_runtime: Runtime) -> Actor:
+    return factories.owner()
+
+
+@pytest.fixture
+def key(owner: Actor) -> str:
+    return factories.key(owner).secret
+
+
+def use(live: Runtime, owner: Actor, request_id: str, cost: int = 60, **fields: Any) -> None:
+    hold = live.book.hold_blocking(owner.organisation_id, cost)
+    record = UsageRecord(request_id=request_id, organisation_id=owner.organisation_id, **fields)
+    live.writer.submit(Settlement(hold, cost, record)).result(10)
+
+
+def requests(rest: Rest, key: str, query: str = "") -> list[str]:
+    status, page = rest.call("GET", f"/records{query}", key=key)
+    assert status == 200
+    return [record["request_id"] for record in page["data"]]
+
+
+def test_a_record_says_what_was_used_and_what_it_cost(
+    rest: Rest, ledger_runtime: Runtime, owner: Actor, key: str
+) -> None:
+    line = CostLine("prompt_tokens", 120, Rate(1_000_000, 1_000), 60)
+    use(ledger_runtime, owner, "req_1", model="m", prompt_tokens=120, estimated=True, lines=(line,), key_id="key_1")
+    status, page = rest.call("GET", "/records", key=key)
+    assert (status, page["next_cursor"]) == (200, None)
+    [shown] = page["data"]
+    assert (shown["request_id"], shown["credits"], shown["model"]) == ("req_1", "0.000060", "m")
+    assert (shown["prompt_tokens"], shown["estimated"], shown["environment"]) == (120, True, "live")
+    assert (shown["key_id"], shown["plug_id"]) == ("key_1", None)
+    assert shown["lines"] == [{"item": "prompt_tokens", "quantity": 120, "credits": "0.000060"}]
+
+
+def test_records_are_filtered_and_paged_newest_first(
+    rest: Rest, ledger_runtime: Runtime, owner: Actor, key: str
+) -> None:
+    for number in range(5):
+        use(ledger_runtime, owner, f"req_{number}", key_id=f"key_{number % 2}", plug_id=f"plug_{number % 3}")
+    assert requests(rest, key) == ["req_4", "req_3", "req_2", "req_1", "req_0"]
+    assert requests(rest, key, "?key_id=key_1") == ["req_3", "req_1"]
+    assert requests(rest, key, "?plug_id=plug_0&key_id=key_1") == ["req_3"]
+    assert requests(rest, key, "?request_id=req_2") == ["req_2"]
+    assert requests(rest, key, "?since=2999-01-01T00:00:00Z") == []
+    assert len(requests(rest, key, "?until=2999-01-01T00:00:00Z")) == 5
+    _, first = rest.call("GET", "/records?limit=3", key=key)
+    assert [record["request_id"] for record in first["data"]] == ["req_4", "req_3", "req_2"]
+    assert requests(rest, key, f"?limit=3&cursor={first['next_cursor']}") == ["req_1", "req_0"]
+
+
+def test_another_organisation_sees_no_record(rest: Rest, ledger_runtime: Runtime, owner: Actor, key: str) -> None:
+    use(ledger_runtime, owner, "req_1")
+    stranger = factories.key().secret
+    assert requests(rest, stranger) == []
+    assert requests(rest, stranger, "?request_id=req_1") == []
