@@ -22,7 +22,7 @@ from patchbay.kernel.ledger.contracts import (
     HoldView,
     LotView,
 )
-from patchbay.kernel.ledger.models import CreditAccount, Draw, Entry, Hold, Lease, Lot
+from patchbay.kernel.ledger.models import Entry, Hold, Lease, Lot
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.money import to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
@@ -37,22 +37,27 @@ SELECT
   (SELECT COALESCE(SUM(balance_micro), 0) FROM ledger_lease WHERE organisation_id = %s AND balance_micro > 0),
   (SELECT COALESCE(SUM(balance_micro), 0) FROM ledger_hold WHERE organisation_id = %s AND state = 'open')
 """
-_LOCK = (
-    "LOCK TABLE ledger_creditaccount, ledger_lot, ledger_lease, ledger_hold, ledger_draw, ledger_entry IN SHARE MODE"
-)
+
+# One statement sees one state, whatever transaction it runs in and whatever leases move meanwhile.
+_BOOKS = """
+SELECT 'entry', organisation_id, kind, debit_account, credit_account, SUM(amount_micro) FROM ledger_entry {where}
+  GROUP BY organisation_id, kind, debit_account, credit_account
+UNION ALL SELECT 'account', organisation_id, id, '', '', balance_micro FROM ledger_lot {where}
+UNION ALL SELECT 'account', organisation_id, id, '', '', balance_micro FROM ledger_lease {where}
+UNION ALL SELECT 'account', organisation_id, id, '', '', balance_micro FROM ledger_hold {where}
+UNION ALL SELECT 'owed', organisation_id, '', '', '', owed_micro FROM ledger_creditaccount {where}
+UNION ALL SELECT 'draw', organisation_id, holder_id, '', '', SUM(draw.amount_micro)
+  FROM ledger_draw AS draw JOIN ledger_lot AS lot ON lot.id = draw.lot_id {where} GROUP BY organisation_id, holder_id
+"""
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Have the reads inside see one state of the database, without holding up writers.
 
-    Inside a transaction that is open already, SQLite's holds off other writers as it is, and PostgreSQL's, which by
-    default sees another state in each statement, does so from here to its end.
+    Inside a transaction that is open already, its own isolation holds.
     """
     if connection.in_atomic_block:
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(_LOCK)
         yield
     elif connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:
@@ -176,57 +181,58 @@ def total_leased(organisation_id: str) -> int:
     return _sum(Lease.objects.filter(organisation_id=organisation_id))
 
 
-@snapshot()
 def verify(organisation_id: str | None = None) -> list[str]:
-    """Recompute every stored balance from the entries; return each fault, so that an empty list means sound."""
-    scope = {"organisation_id": organisation_id} if organisation_id else {}
-    sums, drawn = _account_sums(scope)
-    faults = [*_unknown_accounts(sums, scope), *_draw_faults(drawn, scope)]
-    for model in (Lot, Lease, Hold):
-        rows = model.objects.filter(**scope).values_list("organisation_id", "id", "balance_micro")
-        for organisation, account, stored in rows:
-            if (found := sums.get((organisation, account), 0)) != stored:
-                faults.append(f"{account}: stores {stored}, its entries make {found}")
-    for organisation, owed in CreditAccount.objects.filter(**scope).values_list("organisation_id", "owed_micro"):
-        if (found := -sums.get((organisation, OWED), 0)) != owed:
-            faults.append(f"{organisation} owes {owed}, its entries make {found}")
+    """Recompute every stored balance from the entries; return each fault, so that an empty list means sound.
+
+    True at one moment, on a live server too.
+    """
+    with connection.cursor() as cursor:
+        where = "WHERE organisation_id = %s" if organisation_id else ""
+        cursor.execute(_BOOKS.format(where=where), [organisation_id] * _BOOKS.count("{where}") if where else [])
+        books = cursor.fetchall()
+    sums: _Sums = defaultdict(int)  # of entries, by (organisation, account)
+    drawn: _Sums = defaultdict(int)  # what each holder has drawn and not returned, by its entries
+    stored: dict[str, _Sums] = {"account": {}, "owed": {}, "draw": {}}
+    for source, organisation, name, debit, credit, amount in books:
+        if source == "entry":
+            _add_entries(sums, drawn, organisation, name, debit, credit, int(amount))
+        else:
+            stored[source][organisation, name] = int(amount)
+    faults = [
+        f"{organisation}: unknown account {account}"
+        for organisation, account in sums
+        if account not in _COMMON and (organisation, account) not in stored["account"]
+    ]
+    faults += _differences("stores", stored["account"], sums)
+    faults += _differences("draws store", stored["draw"], drawn)
+    owed = {(organisation, ""): -total for (organisation, account), total in sums.items() if account == OWED}
+    faults += _differences("owes", stored["owed"], owed)
     if sum(sums.values()):
         faults.append(f"all accounts together make {sum(sums.values())}, not 0")
     return faults
 
 
 _Sums = dict[tuple[str, str], int]
+_COMMON = {ISSUED, SPENT, EXPIRED, OWED, PLATFORM_LOSS}
 
 
-def _account_sums(scope: dict[str, str]) -> tuple[_Sums, dict[str, int]]:
-    """Return the balance of each (organisation, account), and what each holder has drawn and not returned."""
-    sums: _Sums = defaultdict(int)
-    drawn: dict[str, int] = defaultdict(int)
-    rows = Entry.objects.filter(**scope).values_list("organisation_id", "kind", "debit_account", "credit_account")
-    for organisation, kind, debit, credit, amount in rows.annotate(total=Sum("amount_micro")):
-        sums[organisation, debit] -= amount
-        sums[organisation, credit] += amount
-        if kind in ("lease", "hold"):
-            drawn[credit] += amount
-        elif kind in ("return", "expire") and not debit.startswith("lot_"):
-            drawn[debit] -= amount
-    return sums, drawn
+def _add_entries(sums: _Sums, drawn: _Sums, organisation: str, kind: str, debit: str, credit: str, amount: int) -> None:
+    sums[organisation, debit] -= amount
+    sums[organisation, credit] += amount
+    if kind in ("lease", "hold"):
+        drawn[organisation, credit] += amount
+    elif kind in ("return", "expire") and not debit.startswith("lot_"):
+        drawn[organisation, debit] -= amount
 
 
-def _unknown_accounts(sums: _Sums, scope: dict[str, str]) -> list[str]:
-    known = {ISSUED, SPENT, EXPIRED, OWED, PLATFORM_LOSS}
-    for model in (Lot, Lease, Hold):
-        known.update(model.objects.filter(**scope).values_list("id", flat=True))
-    return [f"{organisation}: unknown account {account}" for organisation, account in sums if account not in known]
-
-
-def _draw_faults(drawn: dict[str, int], scope: dict[str, str]) -> list[str]:
-    draws = Draw.objects.filter(**{f"lot__{name}": value for name, value in scope.items()})
-    stored = dict(draws.values_list("holder_id").annotate(total=Sum("amount_micro")))
+def _differences(what: str, stored: _Sums, found: _Sums) -> list[str]:
+    """Compare what is stored with what entries make; what neither names is zero."""
+    names = stored if what != "draws store" else stored.keys() | found.keys()
     return [
-        f"{holder}: draws store {stored.get(holder, 0)}, its entries make {amount}"
-        for holder, amount in drawn.items()
-        if stored.get(holder, 0) != amount
+        f"{account or organisation}: {what} {stored.get(key, 0)}, its entries make {found.get(key, 0)}"
+        for key in names
+        for organisation, account in [key]
+        if stored.get(key, 0) != found.get(key, 0)
     ]
 
 
