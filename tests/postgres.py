@@ -3,7 +3,10 @@
 Needs no PostgreSQL on the machine; as root the server runs as an unprivileged user of its own.
 """
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,3 +33,13 @@ def socket_url(uri: str) -> str:
     """Turn `postgresql://user:@/name?host=/folder` into a URL without an empty password."""
     parts = urlsplit(uri)
     return f"postgresql://{parts.username}@{parts.path}?{parts.query}"
+
+
+def main(command: list[str]) -> int:
+    """Run a command with `PATCHBAY_TEST_DATABASE_URL` set to a server of its own."""
+    with server_url() as url:
+        return subprocess.run(command, env=os.environ | {"PATCHBAY_TEST_DATABASE_URL": url}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
