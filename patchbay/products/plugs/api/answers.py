@@ -7,7 +7,7 @@ from django.conf import settings
 
 from patchbay.lib.money import to_text
 from patchbay.lib.rest import to_rfc3339
-from patchbay.products.plugs.api.shapes import ChatAnswer, CitationOut, UsageOut
+from patchbay.products.plugs.api.shapes import ChatAnswer, CitationOut, GuardrailOut, UsageOut
 from patchbay.products.plugs.engine.contracts import Citation
 from patchbay.products.plugs.engine.pipeline import Answer
 from patchbay.products.plugs.queries.conversations import Conversation
@@ -46,7 +46,7 @@ def to_answer(answer: Answer, conversation: Conversation, *, answer_id: str, cre
         answer=verdict.text,
         citations=[to_citation(citation, slug) for citation in verdict.citations],
         support=verdict.support,
-        guardrails=[],
+        guardrails=[GuardrailOut("unsupported", "withheld", "answer")] if verdict.withheld else [],
         usage=UsageOut(
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,

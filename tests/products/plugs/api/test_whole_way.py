@@ -75,5 +75,6 @@ async def test_an_invented_quote_never_leaves(world: World, server: FakeOpenAI) 
     assert b"500 dollars" not in answer.body
     done = answer.events[-1][1]
     assert done["outcome"] != "answered"
+    assert done["guardrails"] == [{"kind": "unsupported", "action": "withheld", "where": "answer"}]
     assert all(citation["quote"] in TEXT for citation in done["citations"])
     assert len(world.meter.charges) == 1
