@@ -154,3 +154,45 @@ def test_scanned_pages_are_named_in_the_note() -> None:
     parsed = parse(scanned_pdf(["A page with text that can be read.", "", ""]))
     assert parsed.note == "No text on pages 2, 3 (scanned?); nothing there can be found."
     assert parsed.pages == 3
+
+
+def test_a_running_footer_that_names_each_section_once_is_known_by_its_counting() -> None:
+    pdf = FPDF()
+    pdf.set_auto_page_break(False)
+    sections = ("Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta")
+    for number, name in enumerate(sections, start=3):
+        pdf.add_page()
+        pdf.set_font("Helvetica", size=10)
+        pdf.cell(0, 6, f"The matter of {name} is told here in full.")
+        pdf.set_y(-15)
+        pdf.set_font("Helvetica", "B", 8)
+        pdf.cell(0, 6, f"{number} Chapter on {name}" if number % 2 else f"2.{number}. Of {name} {number}")
+    found = read(pdf_bytes(pdf))
+    assert [found.text[unit.start : unit.end] for unit in found.units] == [
+        f"The matter of {name} is told here in full." for name in sections
+    ]
+    assert "Chapter on" not in found.text
+    assert "2.4." not in found.text
+
+
+def test_no_entry_of_a_table_of_contents_is_an_answer() -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=10)
+    dots = " ." * 40
+    entries = (
+        ("1 Purpose", 3),
+        (f"1.1 Scope{dots}", 3),
+        (f"1.2 Terms{dots}", 4),
+        ("2 Duties", 5),
+        (f"2.1 Care{dots}", 5),
+    )
+    for words, page in entries:
+        pdf.cell(150, 6, words)
+        pdf.cell(30, 6, str(page), align="R", new_x="LMARGIN", new_y="NEXT")
+    pdf.add_page()
+    pdf.multi_cell(0, 6, "Whoever holds a key returns it within two days of leaving.")
+    found = read(pdf_bytes(pdf))
+    assert [(unit.page, found.text[unit.start : unit.end]) for unit in found.units] == [
+        (2, "Whoever holds a key returns it within two days of leaving.")
+    ]

@@ -11,6 +11,8 @@ from patchbay.products.plugs.engine.parsing.pdf.layout import BULLETS, Line
 from patchbay.products.plugs.engine.parsing.pdf.tables import Table, table_at
 
 _LEADERS = re.compile(r"(?:\.\s?){4,}\s*(?:[0-9]{1,4}|[ivxlc]{1,6})?$")
+_ENDS_WITH_PAGE = re.compile(r"\S\s+(?:[0-9]{1,4}|[ivxlc]{1,6})$")
+_CONTENTS = 3  # entries with leaders make a page one of contents; there chapters stand without any
 _TOP_LEVEL = re.compile(r"(?:Part|Chapter|Schedule|Annex|Appendix)\b", re.IGNORECASE)
 _WIDE_GAP = 1.3  # of the usual distance of two lines
 _HEADING_WORDS = 15
@@ -83,9 +85,15 @@ class Flow:
         self._right = {}
         for line in sheet.lines:
             self._right[line.region] = max(self._right.get(line.region, 0.0), line.right)
+        entries = sum(_is_entry(line) for line in sheet.lines)
         position = 0
         while position < len(sheet.lines):
             line = sheet.lines[position]
+            if _is_entry(line) or (entries >= _CONTENTS and _ENDS_WITH_PAGE.search(line.text)):
+                self._close()
+                self._blocks.append(Block("aside", line.text, page=self._page))
+                position += 1
+                continue
             found = table_at(sheet.lines, position, sheet.rules) if len(line.parts) > 1 else None
             if found:
                 self._close()
@@ -122,10 +130,7 @@ class Flow:
 
     def _add_line(self, line: Line, above: Line | None) -> None:
         text = line.text
-        if text.count(".") > 3 and _LEADERS.search(text):  # an entry of a table of contents
-            self._close()
-            self._blocks.append(Block("aside", text, page=self._page))
-        elif self._open and self._continues(self._open, line, above):
+        if self._open and self._continues(self._open, line, above):
             self._append(self._open, line)
         else:
             self._close()
@@ -200,6 +205,11 @@ class Flow:
         if line.size >= 1.4 * self._body:
             return 1
         return 2 if large else 5
+
+
+def _is_entry(line: Line) -> bool:
+    """Whether a line belongs to a table of contents: dots lead from its words to a page, or to the line's end."""
+    return line.text.count(".") > 3 and bool(_LEADERS.search(line.text))
 
 
 def _starts_item(text: str) -> bool:

@@ -9,6 +9,8 @@ from patchbay.products.plugs.engine.parsing.pdf.segments import Segment
 _MARGIN = 0.12  # of the page's height, above and below
 _BAND = 4.0  # points: lines of different pages this close stand at the same height
 _FEW_PAGES = 4
+_COUNTED_SHARE = 8  # of all pages, this part at least counts on at one height
+_DIGITS_OF_A_PAGE = 4
 _NEXT_LINE = 40.0  # points
 _OUTERMOST = 3  # lines above and below that can be furniture
 _DIGITS = re.compile(r"[0-9]+|\b[ivxlc]{1,6}\b")
@@ -19,14 +21,40 @@ _PAGE_NUMBER = re.compile(
 
 
 def drop_furniture(pages: Sequence[list[Segment]], heights: Sequence[float]) -> list[list[Segment]]:
-    """Return the pages without what repeats in their margins: the same line, but for numbers, at the same height."""
+    """Return the pages without what repeats in their margins.
+
+    That is the same line, but for numbers, at the same height; or another line each time that counts with the pages,
+    as "4.6 The archive 23" does.
+    """
     margins = [_margin_lines(segments, height) for segments, height in zip(pages, heights, strict=True)]
     needed = 2 if len(pages) <= _FEW_PAGES else 3
     seen = Counter(key for lines in margins for key in {_key(line) for line in lines})
+    counted = Counter(place for at, lines in enumerate(margins) for place in set(_places(lines, at)))
+    often = max(_FEW_PAGES, len(pages) // _COUNTED_SHARE)
     return [
-        _without(segments, [line for line in lines if seen[_key(line)] >= needed or _is_page_number(line)])
-        for segments, lines in zip(pages, margins, strict=True)
+        _without(
+            segments,
+            [
+                line
+                for line in lines
+                if seen[_key(line)] >= needed
+                or _is_page_number(line)
+                or any(counted[place] >= often for place in _places([line], at))
+            ],
+        )
+        for at, (segments, lines) in enumerate(zip(pages, margins, strict=True))
     ]
+
+
+def _places(lines: Sequence[Sequence[Segment]], page: int) -> list[tuple[int, int]]:
+    """Return height and distance to the page's own number for each line that opens or ends with a number."""
+    places = []
+    for line in lines:
+        words = _words(line).split()
+        ends = {word for word in (words[0], words[-1]) if word.isdecimal() and len(word) <= _DIGITS_OF_A_PAGE}
+        # Letters below the line move its middle: one that stands between two bands belongs to both.
+        places.extend((_band(line) + next_to, page - int(word)) for word in ends for next_to in (0, 1))
+    return places
 
 
 def _margin_lines(segments: Sequence[Segment], height: float) -> list[list[Segment]]:
@@ -65,7 +93,11 @@ def _left(segment: Segment) -> float:
 
 
 def _key(line: Sequence[Segment]) -> tuple[int, str]:
-    return round(line[0].middle / _BAND), _DIGITS.sub("#", _words(line).lower())
+    return _band(line), _DIGITS.sub("#", _words(line).lower())
+
+
+def _band(line: Sequence[Segment]) -> int:
+    return round(line[0].middle / _BAND)
 
 
 def _is_page_number(line: Sequence[Segment]) -> bool:
