@@ -45,7 +45,7 @@ class Pages(FPDF):
 
 
 def make_pdf(pages: int) -> bytes:
-    """Set the shipped contract again and again, each time with other numbers, until there are enough pages."""
+    """Set the shipped documents again and again, each time with other numbers, until there are enough pages."""
     pdf = Pages()
     pdf.set_auto_page_break(True, margin=20)
     pdf.add_page()
@@ -54,22 +54,22 @@ def make_pdf(pages: int) -> bytes:
             break
         if kind == "heading":
             pdf.set_font("Helvetica", "B", 12)
-            pdf.multi_cell(0, 7, text, new_x="LMARGIN", new_y="NEXT")
+            pdf.multi_cell(0, 8, text, new_x="LMARGIN", new_y="NEXT")
         elif kind == "row":
             pdf.set_font("Helvetica", "", 9)
             cells = [cell.strip()[:28] for cell in text.strip("| ").split("|")]
             for cell in cells:
-                pdf.cell(180 / len(cells), 5, cell, border=1)
-            pdf.ln(5)
+                pdf.cell(180 / len(cells), 6, cell, border=1)
+            pdf.ln(6)
         else:
             pdf.set_font("Helvetica", "", 10)
-            pdf.multi_cell(0, 4.3, f"{text} ({number})", new_x="LMARGIN", new_y="NEXT")
+            pdf.multi_cell(0, 5, f"{text} ({number})", new_x="LMARGIN", new_y="NEXT")
             pdf.ln(2)
     return bytes(pdf.output())
 
 
 def _lines() -> Iterator[tuple[str, str]]:
-    sources = [path.read_text().splitlines() for path in sorted(KNOWLEDGE.glob("legal-v1/*.md"))]
+    sources = [path.read_text().splitlines() for path in sorted(KNOWLEDGE.glob("*/*.md"))]
     for line in itertools.cycle(itertools.chain.from_iterable(sources)):
         text = line.encode("latin-1", "replace").decode("latin-1").replace("**", "")
         if not text.strip() or set(text) <= set("|-: "):
