@@ -48,7 +48,7 @@ def drop_furniture(pages: Sequence[list[Segment]], heights: Sequence[float]) -> 
 
 def _places(lines: Sequence[Sequence[Segment]], page: int) -> list[tuple[int, int]]:
     """Return height and distance to the page's own number for each line that opens or ends with a number."""
-    places = []
+    places: list[tuple[int, int]] = []
     for line in lines:
         words = _words(line).split()
         ends = {word for word in (words[0], words[-1]) if word.isdecimal() and len(word) <= _DIGITS_OF_A_PAGE}
