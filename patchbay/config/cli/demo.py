@@ -41,12 +41,13 @@ class Demo:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from patchbay.config.cli.boot import boot
+    from patchbay.config.cli.boot import boot, set_up_alone
     from patchbay.config.cli.migrate import migrate
 
     boot()
-    migrate(verbosity=0)
-    demo = ensure_demo()
+    with set_up_alone():
+        migrate(verbosity=0)
+        demo = ensure_demo()
     print(json.dumps(asdict(demo)) if arguments.json else demo.greeting())
     return 0
 

@@ -4,10 +4,11 @@ import argparse
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from patchbay.config.cli.boot import boot
+    from patchbay.config.cli.boot import boot, set_up_alone
 
     boot()
-    migrate(verbosity=1)
+    with set_up_alone():
+        migrate(verbosity=1)
     return 0
 
 

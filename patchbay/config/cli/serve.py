@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Awaitable, Callable
 
-from patchbay.config.cli.boot import boot
+from patchbay.config.cli.boot import boot, set_up_alone
 
 DRAIN_SECONDS = 20
 
@@ -15,8 +15,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from patchbay.config.cli.migrate import migrate
 
-    migrate(verbosity=0)
-    greeting = _demo_greeting() if arguments.demo else f"Patchbay is at {settings.BASE_URL}"
+    with set_up_alone():
+        migrate(verbosity=0)
+        greeting = _demo_greeting() if arguments.demo else f"Patchbay is at {settings.BASE_URL}"
 
     import uvicorn
 
