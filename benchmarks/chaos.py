@@ -22,7 +22,7 @@ from benchmarks.harness.instance import Instance
 CLIENTS = 8
 GRANT = 5_000_000
 QUESTIONS = (
-    "What happens if an invoice is paid late?",
+    "What is the interest rate on late payment?",
     "How long is the notice period for termination?",
     "What is the limit of liability?",
     "Who owns the intellectual property?",

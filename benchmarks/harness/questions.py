@@ -38,7 +38,7 @@ class Item:
     question: str
     kind: str
     facts: tuple[str, ...]
-    quote: str
+    quotes: tuple[str, ...]
     split: str
 
     @property
@@ -50,10 +50,12 @@ def load_items() -> list[Item]:
     """Return all questions."""
     items = []
     for field in FIELDS:
-        for row in json.loads((DATA / field / "questions.json").read_text(encoding="utf-8")):
+        rows = [row for path in sorted((DATA / field).glob("*.json")) for row in json.loads(path.read_text("utf-8"))]
+        for row in rows:
             title = f"{field}-long" if row["document"].startswith("eval/") else Path(row["document"]).stem
-            known = {name: row[name] for name in ("id", "question", "kind", "quote", "split")}
-            items.append(Item(field=field, title=title, facts=tuple(row["facts"]), **known))
+            known = {name: row[name] for name in ("id", "question", "kind", "split")}
+            quotes = tuple(quote for quote in (row["quote"], *row.get("also", ())) if quote)
+            items.append(Item(field=field, title=title, facts=tuple(row["facts"]), quotes=quotes, **known))
     return items
 
 

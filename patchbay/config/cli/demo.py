@@ -36,7 +36,7 @@ class Demo:
 
   try it            curl {self.base_url}/v1/chat -H "Authorization: Bearer {self.api_key}" \\
                       -H "Content-Type: application/json" \\
-                      -d '{{"plugin_id": "legal-v1", "message": "What happens if an invoice is paid late?"}}'
+                      -d '{{"plugin_id": "legal-v1", "message": "What is the interest rate on late payment?"}}'
 """
 
 

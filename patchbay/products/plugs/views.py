@@ -24,7 +24,7 @@ from patchbay.products.plugs.services import sessions as session_services
 RECENT_SESSIONS = 10
 # One press of an example shows what an answer is. Plugs of one's own have none: only their makers know what to ask.
 EXAMPLES = {
-    "legal-v1": ("What happens if an invoice is paid late?", "When must a data breach be reported?"),
+    "legal-v1": ("What is the interest rate on late payment?", "When must a data breach be reported?"),
     "healthcare-v1": ("How soon must antibiotics be given in sepsis?", "When is apixaban reduced?"),
     "engineering-v1": ("What is the deflection limit for floor beams?", "How long is a pipe pressure test held?"),
 }

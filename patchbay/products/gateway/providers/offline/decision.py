@@ -15,6 +15,8 @@ from patchbay.products.gateway.providers.offline.features import DECISION, PAIR,
 
 MIN_NEARNESS = 0.3
 """Cosine or coverage of the best passage below which nothing was found, whatever the fitted model makes of the rest."""
+LITERAL = 0.999
+"""Coverage of the best passage from which on it holds every word that is asked for."""
 Outcome = Literal["answered", "uncertain", "declined"]
 MODEL = Path(__file__).with_name("model.json")
 
@@ -44,6 +46,8 @@ class Model:
         """Return the outcome for a question with these features."""
         if max(features["cosine"], features["coverage"]) < MIN_NEARNESS:
             return "declined"
+        if features["coverage"] >= LITERAL and features["absent_names"] == 0:
+            return "answered"  # the fit knows few plain questions; one whose every word stands in one passage is plain
         probability = self.probability(features)
         if probability >= self.answer_from:
             return "answered"
