@@ -183,6 +183,9 @@ def main() -> None:
 
         django.setup()
         call_command("migrate", "search", verbosity=0)
+        from patchbay.kernel.search import services
+
+        services.set_follow_up(None)  # the vectors are made here, not by a job
         figures = measure(options.chunks, Path(name))
         if options.growth:
             large = measure(options.chunks * 10, Path(name))
