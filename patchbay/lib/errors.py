@@ -20,12 +20,14 @@ class AppError(Exception):
     """A refusal or failure that a caller may see.
 
     `status` is the HTTP status, `code` the stable machine name, `title` the short human one. The message says
-    what happened; `next_step` what to do; `retry_after` seconds after which trying again makes sense.
+    what happened; `next_step` what to do, by default the `advice` of its kind; `retry_after` seconds after which
+    trying again makes sense.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Something went wrong"
+    advice: ClassVar[str | None] = "Try again; if it stays so, tell whoever runs this Patchbay when it happened."
 
     def __init__(
         self,
@@ -38,7 +40,7 @@ class AppError(Exception):
     ) -> None:
         super().__init__(message or self.title)
         self.message = message or self.title
-        self.next_step = next_step
+        self.next_step = next_step or self.advice
         self.fields = fields
         self.retry_after = retry_after
         self.extra = extra or {}
@@ -46,46 +48,57 @@ class AppError(Exception):
 
 class BadRequestError(AppError):
     status, code, title = 400, "bad_request", "The request could not be read"
+    advice = "Compare the request with the documentation of the operation."
 
 
 class UnauthenticatedError(AppError):
     status, code, title = 401, "unauthenticated", "A valid API key is needed"
+    advice = "Send a valid API key as `Authorization: Bearer sme_live_…`."
 
 
 class ForbiddenError(AppError):
     status, code, title = 403, "forbidden", "Your role or key does not allow this"
+    advice = "Ask an owner of the organisation for what you need."
 
 
 class NotFoundError(AppError):
     status, code, title = 404, "not_found", "There is no such thing here"
+    advice = "Check the address and the id; the lists show what is there."
 
 
 class MethodNotAllowedError(AppError):
     status, code, title = 405, "method_not_allowed", "This address does not take that method"
+    advice = "Use a method that the `Allow` header names."
 
 
 class ConflictError(AppError):
     status, code, title = 409, "conflict", "This clashes with what is there"
+    advice = "Read the thing again as it is now, then decide."
 
 
 class TooLargeError(AppError):
     status, code, title = 413, "too_large", "This is larger than allowed"
+    advice = "Send less at once."
 
 
 class UnsupportedMediaError(AppError):
     status, code, title = 415, "unsupported_media_type", "This kind of content is not accepted"
+    advice = "Send a kind of content that the operation takes."
 
 
 class InvalidError(AppError):
     status, code, title = 422, "invalid", "Some of the input is not right"
+    advice = "Correct what is named and send it again."
 
 
 class RateLimitedError(AppError):
     status, code, title = 429, "rate_limited", "Too many requests"
+    advice = "Wait for the seconds in `Retry-After`, then send it again."
 
 
 class UnavailableError(AppError):
     status, code, title = 503, "unavailable", "Patchbay cannot answer right now"
+    advice = "Try again in a moment."
 
 
 def problem(error: AppError, *, request_id: str | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError as NinjaAuthenticationError
 from ninja.errors import AuthorizationError as NinjaAuthorizationError
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 from ninja.security import HttpBearer
 
 from patchbay import __version__
@@ -28,6 +29,7 @@ from patchbay.lib.errors import (
     UnauthenticatedError,
     from_exception,
 )
+from patchbay.lib.json_text import load_json
 from patchbay.products.plugs.api.rest import router as plugs_router
 from patchbay.products.plugs.api.sessions import router as sessions_router
 from patchbay.site.problems import problem_response
@@ -46,11 +48,19 @@ class KeyAuth(HttpBearer):
         return grant
 
 
+class JsonParser(Parser):
+    """Reads bodies so that what is wrong with one is said with its field."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return load_json(request.body)
+
+
 api = NinjaAPI(
     title="Patchbay",
     version=__version__,
     description="Ask expert plugs, manage what they know, read what it cost. Every error is RFC 9457 problem details.",
     auth=KeyAuth(),
+    parser=JsonParser(),
     docs_url=None,
     openapi_url=None,
     urls_namespace="v1",
@@ -130,8 +140,8 @@ def _known(error: Exception) -> AppError:
         return InvalidError("Some of the input is not right.", fields=_fields(error.errors))
     if isinstance(error, NinjaAuthorizationError):
         return ForbiddenError()
-    if isinstance(error, HttpError) and error.status_code == 400:
-        return BadRequestError(str(error))
+    if isinstance(error, HttpError) and error.status_code == 400:  # ninja wraps what the parser raises
+        return error.__cause__ if isinstance(error.__cause__, AppError) else BadRequestError(str(error))
     return from_exception(error)
 
 

@@ -1,11 +1,14 @@
 """What Django shows when a page fails, and every component on one page for those who build pages."""
 
+import json
 import sys
+from urllib.parse import urlsplit
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from patchbay.lib.errors import AppError, ForbiddenError, NotFoundError, from_exception
 
@@ -14,11 +17,32 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(ForbiddenError("Your role does not open this page."))
 
 
+class StalePageError(ForbiddenError):
+    """A form came without the token of the visitor's session: it stood open too long, or was sent from elsewhere."""
+
+    code, title = "stale_page", "This page was open too long"
+    advice = "Reload the page and try again. If it happens again, allow cookies for this site."
+
+
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that was open for too long, or sent from elsewhere; nothing was done."""
-    return _page(
-        ForbiddenError("This form is no longer valid; nothing was changed.", next_step="Go back, reload, send again.")
-    )
+    """Lead back to the page that the form stood on; htmx gets a toast and our scripts JSON."""
+    error = StalePageError("What you sent was not taken, and nothing was changed.")
+    if request.headers.get("HX-Request"):  # this runs before the middleware that would know
+        said = {"toast": {"text": f"{error.title}. Reload it and try again.", "tone": "danger"}}
+        return HttpResponse(status=error.status, headers={"HX-Trigger": json.dumps(said), "HX-Reswap": "none"})
+    if not request.accepts("text/html"):
+        return JsonResponse({"message": f"{error.title}.", "next_step": error.next_step}, status=error.status)
+    return _page(error, back=_came_from(request))
+
+
+def _came_from(request: HttpRequest) -> str:
+    """Return the page of ours that the browser says it came from, else the start."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}):
+        return "/"
+    parts = urlsplit(referer)
+    path = "/" + parts.path.lstrip("/")  # two slashes would begin the name of another host
+    return f"{path}?{parts.query}" if parts.query else path
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -46,8 +70,8 @@ def components(request: HttpRequest) -> HttpResponse:
     return render(request, "components.html", {"form": ExampleForm(initial={"choice": "a"}), "refused": refused})
 
 
-def _page(error: AppError) -> HttpResponse:
-    response = HttpResponse(render_to_string("error.html", {"error": error}), status=error.status)
+def _page(error: AppError, *, back: str = "") -> HttpResponse:
+    response = HttpResponse(render_to_string("error.html", {"error": error, "back": back}), status=error.status)
     if error.retry_after:
         response["Retry-After"] = str(int(error.retry_after))
     return response

@@ -44,6 +44,16 @@ def codes(error: type[errors.AppError]) -> list[str]:
     return [error.code, *(code for child in error.__subclasses__() for code in codes(child))]
 
 
+def kinds(error: type[errors.AppError]) -> list[type[errors.AppError]]:
+    return [error, *(kind for child in error.__subclasses__() for kind in kinds(child))]
+
+
+def test_every_problem_says_what_to_do_though_nobody_thought_of_it_where_it_was_raised() -> None:
+    for kind in kinds(errors.AppError):
+        assert errors.problem(kind())["next_step"].endswith("."), kind
+    assert errors.problem(errors.NotFoundError(next_step="Look elsewhere."))["next_step"] == "Look elsewhere."
+
+
 def test_every_code_is_used_once() -> None:
     found = codes(errors.AppError)
     assert len(found) == len(set(found))

@@ -1,5 +1,6 @@
 """What surrounds every page: its headers, its static files, and the pages of failure."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 from unittest.mock import patch
@@ -67,7 +68,36 @@ def test_a_form_without_its_token_changes_nothing() -> None:
     strict = Client(enforce_csrf_checks=True)
     answer = strict.post("/login", {"login": "a@b.example", "password": "x"})
     assert answer.status_code == HTTPStatus.FORBIDDEN
-    assert "nothing was changed" in answer.content.decode()
+    page = answer.content.decode()
+    assert "This page was open too long" in page
+    assert "nothing was changed" in page
+    assert "Your role" not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/plugs?own=1", "/plugs?own=1"),
+        ("http://elsewhere.example/plugs", "/"),
+        ("http://testserver//elsewhere.example", "/elsewhere.example"),
+        (None, "/"),
+    ],
+)
+def test_a_stale_page_is_loaded_again_by_a_button_and_never_another_site(referer: str | None, back: str) -> None:
+    headers = {"referer": referer} if referer else {}
+    answer = Client(enforce_csrf_checks=True, headers=headers).post("/login", {"login": "a@b.example"})
+    assert f'<a class="btn" href="{back}">' in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_stale_page_tells_scripts_in_their_own_way() -> None:
+    fragment = Client(enforce_csrf_checks=True, headers={"hx-request": "true"}).post("/login")
+    assert "Reload it and try again" in json.loads(fragment["HX-Trigger"])["toast"]["text"]
+    assert (fragment.status_code, fragment.content) == (HTTPStatus.FORBIDDEN, b"")
+    script = Client(enforce_csrf_checks=True, headers={"accept": "application/json"}).post("/login")
+    assert "too long" in script.json()["message"]
+    assert "Reload" in script.json()["next_step"]
 
 
 @pytest.mark.django_db

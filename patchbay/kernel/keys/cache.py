@@ -1,5 +1,7 @@
 """Grants and refusals in this process's memory, dropped when the epoch moves (`lib.epoch`).
 
+Keys are known by their digests alone; a refusal keeps its reason, so that the second answer says what the first did.
+
 A *generation* is what was learned under one epoch. Its holder reads the epoch before the database, so what a slow
 reader stores after a revocation lands in a generation that nobody asks any more.
 """
@@ -13,13 +15,13 @@ from functools import cache
 from django.conf import settings
 from django.db import transaction
 
-from patchbay.kernel.keys.contracts import Grant
+from patchbay.kernel.keys.contracts import Grant, Refusal
 from patchbay.lib.epoch import Epoch
 
 SECONDS = 60  # on other machines, without a shared epoch, a revoked key ends within this
-UNKNOWN_SECONDS = 5  # a key made on another machine is known within this
+REFUSED_SECONDS = 5  # a key made on another machine is known within this
 MAX_GRANTS = 20_000
-FLOOD = 64  # unknown keys under one generation, after which one look at all digests answers for the rest
+FLOOD = 64  # refused keys under one generation, after which one look at all digests answers for the rest
 
 
 @cache
@@ -39,7 +41,7 @@ class Generation:
     epoch: int
     born: float
     grants: dict[str, Grant] = field(default_factory=dict)
-    unknown: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, tuple[float, Refusal]] = field(default_factory=dict)
     usable: tuple[float, frozenset[str]] | None = None
     looking: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,24 +49,25 @@ class Generation:
         if len(self.grants) < MAX_GRANTS:
             self.grants[digest] = grant
 
-    def refuse(self, digest: str) -> None:
-        self.unknown[digest] = time.monotonic()
+    def refuse(self, digest: str, reason: Refusal) -> None:
+        self.refused[digest] = (time.monotonic(), reason)
 
-    def refuses(self, digest: str, list_usable: Callable[[], frozenset[str]]) -> bool:
-        """Tell whether a digest is known to be no usable key.
+    def refusal(self, digest: str, list_usable: Callable[[], frozenset[str]]) -> Refusal | None:
+        """Return why a digest is known to be no usable key; None when only the database can tell.
 
-        A flood of different unknown keys would ask the database for each; from the `FLOOD`th on, `list_usable` is
-        asked once in a while instead, and answers for all of them: neither reads nor memory grow with the flood.
+        A flood of different keys would ask the database for each; from the `FLOOD`th on, `list_usable` is asked once
+        in a while instead, and answers for all of them: neither reads nor memory grow with the flood.
         """
         now = time.monotonic()
-        if now - self.unknown.get(digest, -UNKNOWN_SECONDS) < UNKNOWN_SECONDS:
-            return True
-        if len(self.unknown) < FLOOD:
-            return False
+        since, reason = self.refused.get(digest, (-REFUSED_SECONDS, "unusable"))
+        if now - since < REFUSED_SECONDS:
+            return reason
+        if len(self.refused) < FLOOD:
+            return None
         with self.looking:
-            if self.usable is None or now - self.usable[0] >= UNKNOWN_SECONDS:
+            if self.usable is None or now - self.usable[0] >= REFUSED_SECONDS:
                 self.usable = (now, list_usable())
-            return digest not in self.usable[1]
+            return None if digest in self.usable[1] else "unusable"
 
 
 class GrantCache:

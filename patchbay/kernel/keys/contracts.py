@@ -11,6 +11,8 @@ from patchbay.lib.actor import Actor
 Permission = Literal["full", "read_only"]
 Environment = Literal["live", "test"]
 State = Literal["active", "expired", "revoked"]
+Refusal = Literal["unknown", "revoked", "expired", "unusable"]
+"""Why a key is refused; "unusable" is one of the others, when nobody looked which."""
 
 
 @dataclass(frozen=True, slots=True)

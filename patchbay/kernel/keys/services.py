@@ -9,7 +9,7 @@ from patchbay.kernel.audit import services as audit
 from patchbay.kernel.keys import scopes, token
 from patchbay.kernel.keys.cache import GrantCache, changed
 from patchbay.kernel.keys.checks import Wanted, made_by_owner, require_may_manage, require_not_to_outlive
-from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission, PlugScopes
+from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission, PlugScopes, Refusal
 from patchbay.kernel.keys.last_use import LastUse
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.kernel.keys.queries import shown, usable
@@ -18,6 +18,12 @@ from patchbay.kernel.plans import services as entitlements
 from patchbay.lib.actor import Actor
 from patchbay.lib.errors import NotFoundError, UnauthenticatedError, UnavailableError
 
+_REFUSALS: dict[Refusal, tuple[str, str]] = {
+    "unknown": ("This API key is not known here.", "Check the key, or make a new one."),
+    "revoked": ("This API key was revoked.", "Use another key, or make a new one."),
+    "expired": ("This API key has expired.", "Use another key, or make a new one."),
+    "unusable": ("This API key is not known here, was revoked or has expired.", "Check the key, or make a new one."),
+}
 _grants = GrantCache()
 _last_use = LastUse()
 
@@ -92,7 +98,10 @@ def authenticate(secret: str) -> Grant:
         raise UnauthenticatedError("This is not an API key.", next_step="Send `Authorization: Bearer sme_live_…`.")
     digest = token.digest(secret)
     if connection.in_atomic_block:  # what the transaction wrote is true here and may be rolled back: keep out of memory
-        return _read(digest)
+        found = _read(digest)
+        if isinstance(found, Grant):
+            return found
+        raise _refuse(found)
     grant = _grants.find(digest)
     if grant is None:
         try:
@@ -125,25 +134,25 @@ def flush_last_use() -> None:
 
 def _load(digest: str) -> Grant:
     generation = _grants.current()
-    if generation.refuses(digest, _list_usable):
-        raise _unknown()
-    try:
-        grant = _read(digest)
-    except UnauthenticatedError:
-        generation.refuse(digest)
-        raise
-    generation.remember(digest, grant)
-    return grant
+    refusal = generation.refusal(digest, _list_usable)
+    if refusal is not None:
+        raise _refuse(refusal)
+    found = _read(digest)
+    if isinstance(found, Grant):
+        generation.remember(digest, found)
+        return found
+    generation.refuse(digest, found)
+    raise _refuse(found)
 
 
-def _read(digest: str) -> Grant:
+def _read(digest: str) -> Grant | Refusal:
     row = ApiKey.objects.filter(digest=digest).first()
     if row is None:
-        raise _unknown()
+        return "unknown"
     if row.revoked_at:
-        raise UnauthenticatedError("This API key was revoked.", next_step="Use another key, or make a new one.")
+        return "revoked"
     if row.expires_at and row.expires_at <= datetime.now(UTC):
-        raise UnauthenticatedError("This API key has expired.", next_step="Use another key, or make a new one.")
+        return "expired"
     plan = plans.get_plan(row.organisation_id)
     return Grant(
         key_id=row.pk,
@@ -159,8 +168,9 @@ def _read(digest: str) -> Grant:
     )
 
 
-def _unknown() -> UnauthenticatedError:
-    return UnauthenticatedError("This API key is not known here.", next_step="Check the key, or make a new one.")
+def _refuse(reason: Refusal) -> UnauthenticatedError:
+    message, next_step = _REFUSALS[reason]
+    return UnauthenticatedError(message, next_step=next_step)
 
 
 def _list_usable() -> frozenset[str]:

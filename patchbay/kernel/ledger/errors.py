@@ -8,6 +8,7 @@ class InsufficientCreditsError(AppError):
     """Nothing that the organisation has, leased or not, covers the hold."""
 
     status, code, title = 402, "insufficient_credits", "The organisation has too few credits for this"
+    advice = "Buy credits, or wait for the next monthly allowance."
 
 
 def insufficient(amount_micro: int, available_micro: int) -> InsufficientCreditsError:
@@ -29,6 +30,7 @@ class KeyReusedError(ConflictError):
     """An idempotency key came again with other contents."""
 
     code, title = "idempotency_key_reused", "This idempotency key was used for something else"
+    advice = "Use a new idempotency key for a new request."
 
 
 class FencedError(UnavailableError):

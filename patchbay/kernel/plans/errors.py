@@ -12,3 +12,4 @@ class PlanLimitError(AppError):
     """
 
     status, code, title = 403, "plan_limit", "Your plan does not include this"
+    advice = "Choose a larger plan."

@@ -8,13 +8,13 @@ import msgspec
 
 from patchbay.lib.asgi.types import Headers, Receive, Scope, Send
 from patchbay.lib.errors import (
-    BadRequestError,
     FieldError,
     InvalidError,
     TooLargeError,
     UnauthenticatedError,
     UnsupportedMediaError,
 )
+from patchbay.lib.json_text import fault_of
 
 T = TypeVar("T")
 BODY_LIMIT = 4 * 1024 * 1024
@@ -125,13 +125,16 @@ class Request:
 
 
 def decode_json(body: bytes, shape: type[T]) -> T:
-    """Decode JSON into `shape`: BadRequestError when it is not JSON, InvalidError naming the field otherwise."""
+    """Decode JSON into `shape`: BadRequestError when it is not JSON, InvalidError naming the field otherwise.
+
+    A text that is no text (half a surrogate pair, bytes that are not UTF-8) is named by its field too.
+    """
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
         raise InvalidError("Some of the body is not right.", fields=(_field_error(str(error)),)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequestError(f"The body is not valid JSON: {error}.") from None
+        raise fault_of(body, error) from None
 
 
 def _field_error(message: str) -> FieldError:
@@ -145,7 +148,11 @@ def _field_error(message: str) -> FieldError:
 
 def too_large(limit: int) -> TooLargeError:
     """The refusal of a body above `limit` bytes."""
-    return TooLargeError(f"The body is larger than {limit:,} bytes.", extra={"limit_bytes": limit})
+    return TooLargeError(
+        f"The body is larger than {limit:,} bytes.",
+        next_step=f"Send at most {limit:,} bytes, or in several requests.",
+        extra={"limit_bytes": limit},
+    )
 
 
 def json_bytes(value: Any) -> bytes:

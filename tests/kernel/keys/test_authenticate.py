@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,10 +78,73 @@ def test_an_unknown_key_costs_one_query_and_is_found_once_it_is_made(
 
 
 @transactional
+def test_a_key_that_ended_is_refused_with_its_reason_again_and_again_for_one_query(
+    owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "REFUSED_SECONDS", 3600)
+    revoked, expired = factories.key(owner), factories.key(owner)
+    services.revoke_key(actor=owner, key_id=revoked.key.id)
+    ApiKey.objects.filter(pk=expired.key.id).update(expires_at=datetime.now(UTC))
+    for secret, reason in ((revoked.secret, "was revoked"), (expired.secret, "has expired")):
+        for expected in (1, 0, 0):
+            with CaptureQueriesContext(connection) as queries, pytest.raises(UnauthenticatedError, match=reason):
+                services.authenticate(secret)
+            assert len(queries) == expected
+    generation = services._grants.current()
+    assert not {revoked.secret, expired.secret} & set(generation.refused), "nothing secret is kept"
+
+
+@transactional
+def test_a_key_is_known_when_its_making_is_committed_and_not_before(owner: Actor) -> None:
+    before = cache.epoch().read()
+    with transaction.atomic():
+        secret = factories.key(owner).secret
+        assert cache.epoch().read() == before, "others would look too early and remember that there is no such key"
+    assert cache.epoch().read() > before
+    assert services.authenticate(secret)
+
+
+@transactional
+def test_a_key_whose_making_is_rolled_back_moves_no_epoch(owner: Actor) -> None:
+    before = cache.epoch().read()
+    with transaction.atomic():
+        secret = factories.key(owner).secret
+        transaction.set_rollback(True)
+    assert cache.epoch().read() == before
+    with pytest.raises(UnauthenticatedError, match="not known"):
+        services.authenticate(secret)
+
+
+@transactional
+def test_the_epoch_has_moved_when_a_revocation_returns_and_its_commit_came_first(
+    owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = factories.key(owner)
+    seen: list[bool] = []
+    bump = cache.epoch().bump
+
+    def watched_bump() -> int:
+        seen.append(not connection.in_atomic_block and ApiKey.objects.get(pk=made.key.id).revoked_at is not None)
+        return bump()
+
+    monkeypatch.setattr(cache.epoch(), "bump", watched_bump)
+    services.revoke_key(actor=owner, key_id=made.key.id)
+    assert seen == [True]
+
+
+@transactional
+def test_a_revocation_inside_a_transaction_is_no_revocation(owner: Actor) -> None:
+    made = factories.key(owner)
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        services.revoke_key(actor=owner, key_id=made.key.id)
+    assert services.authenticate(made.secret)
+
+
+@transactional
 def test_a_flood_of_unknown_keys_asks_the_database_a_bounded_number_of_times(
     owner: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "UNKNOWN_SECONDS", 3600)  # a slow machine's flood stays within one of them
+    monkeypatch.setattr(cache, "REFUSED_SECONDS", 3600)  # a slow machine's flood stays within one of them
     monkeypatch.setattr(cache, "SECONDS", 3600)
     known = factories.key(owner).secret
     with CaptureQueriesContext(connection) as queries:
@@ -90,7 +153,7 @@ def test_a_flood_of_unknown_keys_asks_the_database_a_bounded_number_of_times(
                 services.authenticate(token.new_token("live"))
         assert len(queries) == cache.FLOOD + 1
         assert services.authenticate(known), "a real key still gets in"
-    assert len(services._grants.current().unknown) <= cache.FLOOD
+    assert len(services._grants.current().refused) <= cache.FLOOD
 
 
 @transactional

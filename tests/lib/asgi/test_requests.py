@@ -123,6 +123,25 @@ async def test_a_wrong_field_is_named(body: bytes, field: str, words: str) -> No
     assert words in fault["message"]
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "field", "words"),
+    [
+        (rb'{"name": "\ud800"}', 422, "name", "surrogate"),
+        (rb'{"name": "a", "inner": [{"size": 1}, {"size": "\udfff!"}]}', 422, "inner[1].size", "surrogate"),
+        (b'{"name": "a\xff"}', 400, "name", "not UTF-8 at byte 11"),
+        (b'{"name": "\xed\xa0\x80"}', 400, "name", "not UTF-8 at byte 10"),
+        (b'{"name": "a\xff', 400, "body", "not UTF-8 at byte 11"),
+    ],
+)
+async def test_a_text_that_is_no_text_is_named_with_its_fault(body: bytes, status: int, field: str, words: str) -> None:
+    answer = await post(body=body)
+    assert answer.status == status
+    [fault] = answer.json()["errors"]
+    assert fault["field"] == field
+    assert words in fault["message"]
+    assert answer.json()["next_step"]
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b'{"name": "a"} x', b"\xff\xfe"])
 async def test_what_is_not_json_is_a_bad_request(body: bytes) -> None:
     answer = await post(body=body)
@@ -140,6 +159,7 @@ async def test_a_large_body_is_refused_by_its_length_or_while_it_comes() -> None
     streamed = await post(body=[b"x" * 600, b"x" * 600, b"never read"])
     for answer in (declared, streamed):
         assert (answer.status, answer.json()["limit_bytes"]) == (413, 1000)
+        assert "at most 1,000 bytes" in answer.json()["next_step"]
     assert (await post(body=[b'{"name"', b": ", b'"a"}'])).status == 200
 
 

@@ -25,6 +25,8 @@ function keep(box) {
 }
 
 $$(".toast").forEach(keep);
+// What a fragment's answer wants said: htmx makes an event of its HX-Trigger header.
+document.body.addEventListener("toast", ({ detail }) => toast(detail.text, detail.tone));
 $(".toaster")?.addEventListener("click", (event) => {
   if (event.target.closest("button")) event.target.closest(".toast").remove();
 });

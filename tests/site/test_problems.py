@@ -1,0 +1,62 @@
+"""Every refusal of the REST API is a problem that says what is wrong, where, and what to do."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def call() -> Any:
+    headers = {"authorization": f"Bearer {factories.key().secret}"}
+    client = Client(headers=headers, raise_request_exception=False)
+
+    def send(method: str, path: str, body: bytes = b"") -> dict[str, Any]:
+        answer = client.generic(method, path, body, "application/json")
+        assert answer["Content-Type"] == "application/problem+json"
+        problem: dict[str, Any] = answer.json()
+        assert problem["status"] == answer.status_code
+        return problem
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field", "words"),
+    [
+        (rb'{"name": "\ud800"}', 422, "name", "surrogate"),
+        (rb'{"name": "a\u0000"}', 422, "name", "NUL"),
+        (b'{"name": "a\xff"}', 400, "name", "not UTF-8"),
+        (b'{"name": 3}', 422, "name", "string"),
+    ],
+)
+def test_a_body_that_cannot_be_kept_names_the_field_and_the_fault(
+    call: Any, body: bytes, status: int, field: str, words: str
+) -> None:
+    problem = call("POST", "/v1/plugs", body)
+    assert problem["status"] == status
+    [fault] = problem["errors"]
+    assert fault["field"] == field
+    assert words in fault["message"]
+    assert problem["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/v1/plugs", 422),
+        ("GET", "/v1/plugs/nowhere", 404),
+        ("GET", "/v1/nowhere", 404),
+        ("PATCH", "/v1/plugs", 405),
+        ("GET", "/v1/plugs?limit=many", 422),
+        ("GET", "/v1/plugs?cursor=%25", 422),
+    ],
+)
+def test_every_problem_has_a_next_step(call: Any, method: str, path: str, status: int) -> None:
+    problem = call(method, path)
+    assert problem["status"] == status
+    assert problem["next_step"]
