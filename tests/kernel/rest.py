@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.core.files import File
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from ninja import NinjaAPI, Router
 from ninja.security import HttpBearer
 from ninja.testing import TestClient
+from ninja.testing.client import NinjaResponse
 
 from patchbay.kernel.keys import services as keys
 from patchbay.kernel.keys.contracts import Grant
@@ -21,6 +23,20 @@ class _KeyAuth(HttpBearer):
         return grant
 
 
+class _Client(TestClient):
+    """Takes answers that are made while they are sent, too."""
+
+    def _call(self, func: Any, request: HttpRequest, kwargs: dict[str, Any]) -> NinjaResponse:
+        answer = func(request, **kwargs)
+        if answer.streaming:
+            answer.streaming_content = iter(async_to_sync(_taken)(answer))
+        return NinjaResponse(answer)
+
+
+async def _taken(answer: StreamingHttpResponse) -> list[bytes]:
+    return [part async for part in answer]
+
+
 class Rest:
     """Calls a router: `get("/path", key=secret)` returns (status, body)."""
 
@@ -28,7 +44,7 @@ class Rest:
         api = NinjaAPI(auth=_KeyAuth(), urls_namespace=namespace, docs_url=None, openapi_url=None)
         api.add_exception_handler(AppError, lambda _, error: JsonResponse(problem(error), status=error.status))
         api.add_router("", router)
-        self._client = TestClient(api)
+        self._client = _Client(api)
 
     def call(self, method: str, path: str, *, key: str, body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {key}"}

@@ -7,6 +7,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Schema
 
 from patchbay.kernel.ledger import queries
+from patchbay.lib.exports import csv_response
 from patchbay.lib.rest import Credits, PageOut, PagingQuery, Timestamp
 
 router = Router(tags=["Credits"])
@@ -74,9 +75,7 @@ def list_entries(request: HttpRequest, paging: PagingQuery, filters: HistoryQuer
 @router.get("/entries.csv", summary="Export ledger entries as CSV", include_in_schema=False)
 def export_entries(request: HttpRequest, filters: HistoryQuery) -> StreamingHttpResponse:
     lines = queries.iterate_csv(_organisation(request), kind=filters.kind, since=filters.since, until=filters.until)
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="credits.csv"'
-    return response
+    return csv_response(lines, "credits.csv")
 
 
 def _organisation(request: HttpRequest) -> str:

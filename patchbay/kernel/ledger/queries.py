@@ -27,6 +27,7 @@ from patchbay.lib.errors import NotFoundError
 from patchbay.lib.money import to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 
+CSV_BLOCK = 1_000
 # Movements between an organisation's own pockets are not history to it.
 VISIBLE = ("grant", "spend", "expire", "clawback", "repay")
 
@@ -115,28 +116,30 @@ def list_entries(
     return Page([_entry_view(row) for row in page.data], page.next_cursor)
 
 
-def iterate_entries(
-    organisation_id: str, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None
-) -> Iterable[EntryView]:
-    """Return the whole history, newest first, in constant memory: for exports."""
-    rows = filter_entries(organisation_id, kind=kind, since=since, until=until).order_by("-idempotency_key")
-    return (_entry_view(row) for row in rows.iterator(chunk_size=2000))
-
-
 def iterate_csv(
     organisation_id: str, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None
-) -> Iterable[str]:
-    """Return the history as CSV lines; a text that a spreadsheet would run as a formula gets an apostrophe."""
-    yield _csv_line("id", "created_at", "kind", "credits", "request_id", "reason")
-    for entry in iterate_entries(organisation_id, kind=kind, since=since, until=until):
-        reason = f"'{entry.reason}" if entry.reason[:1] in ("=", "+", "-", "@", "\t", "\r") else entry.reason
-        created_at = entry.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        yield _csv_line(entry.id, created_at, entry.kind, to_text(entry.amount_micro), entry.request_id, reason)
+) -> Iterator[str]:
+    """Yield the whole history as CSV, newest first, in blocks of lines: each is one query, none is kept.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe.
+    """
+    yield _csv([("id", "created_at", "kind", "credits", "request_id", "reason")])
+    rows = filter_entries(organisation_id, kind=kind, since=since, until=until).order_by("-idempotency_key")
+    block = list(rows[:CSV_BLOCK])
+    while block:
+        yield _csv([_csv_row(_entry_view(row)) for row in block])
+        block = list(rows.filter(idempotency_key__lt=block[-1].idempotency_key)[:CSV_BLOCK])
 
 
-def _csv_line(*fields: str) -> str:
+def _csv_row(entry: EntryView) -> tuple[str, ...]:
+    reason = f"'{entry.reason}" if entry.reason[:1] in ("=", "+", "-", "@", "\t", "\r") else entry.reason
+    created_at = entry.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return (entry.id, created_at, entry.kind, to_text(entry.amount_micro), entry.request_id, reason)
+
+
+def _csv(rows: Iterable[tuple[str, ...]]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerow(fields)
+    csv.writer(buffer).writerows(rows)
     return buffer.getvalue()
 
 

@@ -17,6 +17,7 @@ from patchbay.kernel.usage import queries
 from patchbay.kernel.usage.contracts import RecordView
 from patchbay.kernel.usage.forms import KINDS, LedgerFilter
 from patchbay.lib.errors import NotFoundError
+from patchbay.lib.exports import csv_response
 from patchbay.lib.pages import PageRequest, signed_in
 from patchbay.web.templatetags.patchbay import amount
 
@@ -85,9 +86,7 @@ def record(request: PageRequest, request_id: str) -> HttpResponse:
 def export(request: PageRequest) -> StreamingHttpResponse:
     """The ledger as CSV, by the filters of the page."""
     lines = ledger.iterate_csv(request.actor.organisation_id, **LedgerFilter(request.GET).chosen())  # type: ignore[arg-type]
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="credits.csv"'
-    return response
+    return csv_response(lines, "credits.csv")
 
 
 def _lines(organisation_id: str, entries: Sequence[EntryView]) -> list[Line]:

@@ -1,13 +1,16 @@
 """`/v1/credits`: the balance and the history of the key's organisation, as pages and as CSV."""
 
 import csv
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
 
-from patchbay.kernel.ledger import services
+from patchbay.kernel.ledger import queries, services
 from patchbay.kernel.ledger.api import router
 from patchbay.lib.actor import Actor
+from patchbay.lib.exports import csv_response
 from tests import factories
 from tests.kernel.rest import Rest
 
@@ -114,6 +117,40 @@ def test_the_csv_holds_the_same_lines_and_no_formula(rest: Rest, owner: Actor, k
     assert rows[1]["reason"] == '\'=HYPERLINK("http://example.com")'
     filtered = rest.text("/entries.csv?kind=spend", key=key)[1]
     assert [row["request_id"] for row in csv.DictReader(filtered.splitlines())] == ["req_1"]
+
+
+def test_the_csv_reads_one_block_after_the_other_and_each_entry_once(
+    owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "CSV_BLOCK", 3)
+    for number in range(1, 8):
+        buy(owner, number * 1_000_000)
+    blocks = queries.iterate_csv(owner.organisation_id)
+    sizes, text = [], ""
+    for block in blocks:
+        sizes.append(len(block.splitlines()))
+        text += block
+        if len(sizes) == 2:
+            buy(owner, 9_000_000)  # comes on top, where the export has been
+    assert sizes == [1, 3, 3, 2], "the head, then the monthly grant and seven purchases"
+    ids = [row["id"] for row in csv.DictReader(text.splitlines())]
+    assert len(set(ids)) == 8
+    assert ids == sorted(ids, reverse=True)
+
+
+def test_a_csv_is_made_while_it_is_sent() -> None:
+    asked: list[int] = []
+
+    def blocks() -> Iterator[str]:
+        for number in range(3):
+            asked.append(number)
+            yield f"{number}\n"
+
+    async def take_first() -> bytes:
+        return await anext(aiter(csv_response(blocks(), "credits.csv")))
+
+    assert async_to_sync(take_first)() == b"0\n"
+    assert asked == [0]
 
 
 def test_another_organisation_sees_nothing_of_it(rest: Rest, owner: Actor, key: str) -> None:
