@@ -2,7 +2,11 @@
 
 import re
 
-_END = re.compile(r"[.!?…][\"'”’)\]]{0,3}\s+|\n+")
+from patchbay.products.plugs.engine.parsing.blocks import TIE
+
+# A footnote's mark after the sentence belongs to neither side: tied to it by a parser, or right behind its full stop.
+_MARK = rf"{TIE}[0-9]{{1,3}}|(?<=[a-z][a-z)][.!?])[0-9]{{1,2}}"
+_END = re.compile(rf"[.!?…][\"'”’)\]]{{0,3}}(?P<mark>{_MARK})?(?:\s+|$)|\n+")
 _SHORT_FORMS = (
     "e.g i.e cf vs viz etc no nos art arts cl cls para paras sec sect fig figs tab eq approx max min incl excl ref refs"
     " dr mr mrs ms prof st inc ltd co corp plc dept est ed eds al p pp vol ca resp temp jan feb mar apr jun jul aug"
@@ -20,7 +24,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     for match in _END.finditer(text):
         if text[match.start()] != "\n" and not _ends(text, start, match):
             continue
-        _add(spans, text, start, match.end())
+        _add(spans, text, start, match.end() if match["mark"] is None else match.start("mark"))
         start = match.end()
     _add(spans, text, start, len(text))
     return spans

@@ -17,6 +17,7 @@ WHOLE_WORDS = 180
 TARGET_WORDS = 120
 MAX_CHARACTERS = 1_500
 LEAD_WORDS = 30
+TERM_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Draft:
 
 
 def cut_units(composed: Composed) -> list[Draft]:
-    """Return the units of a composed text, in order; together they cover every block but headings."""
+    """Return the units of a composed text, in order; together they cover every block but headings and strokes."""
     placed = composed.placed
     cutter = _Cutter(composed, find_aliases(each.block for each in placed), _title_level(placed))
     position = 0
@@ -127,9 +128,18 @@ class _Cutter:
             or NUMBERED.match(placed.block.text)
         )
         if apart:
+            term = self._term_before(placed)
             self.flush()
+            self.group, self.words = term, sum(_count(each.block.text) for each in term)
         self.group.append(placed)
         self.words += size
+
+    def _term_before(self, placed: Placed) -> list[Placed]:
+        """Take the term that a paragraph explains from the end of the group before it, if one stands there."""
+        if len(self.group) < 2 or placed.block.page != self.group[-1].block.page or NUMBERED.match(placed.block.text):
+            return []
+        last = self.group[-1].block.text
+        return [self.group.pop()] if _count(last) <= TERM_WORDS and last[-1] not in ".;:!?" else []
 
     def _emit_long(self, kind: str, start: int, end: int, body: str, lead: str) -> None:
         """Emit whole what is short enough, else sentences in groups; the opening words stay with every part."""
@@ -144,6 +154,8 @@ class _Cutter:
     def _emit(self, kind: str, start: int, end: int, body: str, lead: str) -> None:
         headings = tuple(text for _, text in self.path)
         text = body or self.composed.text[start:end]
+        if not any(map(str.isalnum, text)):
+            return
         above = " / ".join(headings)
         parts = (above, lead, text, add_aliases(f"{above} {text}", self.aliases) if self.aliases else "")
         search_text = "\n".join(part for part in parts if part)

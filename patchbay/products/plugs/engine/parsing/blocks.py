@@ -16,6 +16,9 @@ MAX_CHARACTERS = 5_000_000
 CELL = "\t"
 """What stands between the cells of a row in the stored text: white space, so that a quote still matches its page."""
 
+TIE = "\u202f"
+"""What stands between a sentence's end and a footnote's mark: white space that no parser leaves in ordinary text."""
+
 NUMBERED = re.compile(
     r"(?:(?:Article|Section|Clause|Part|Chapter|Schedule|Annex|Appendix|Table|Figure|§)"
     r"\s*[0-9A-Z]{1,4}(?:[.\-][0-9A-Z]{1,3}){0,5}"

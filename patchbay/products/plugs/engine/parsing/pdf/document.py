@@ -8,6 +8,7 @@ import pypdfium2.raw as pdfium
 
 from patchbay.products.plugs.engine.parsing.blocks import Parsed, TextBudget, UnreadableError
 from patchbay.products.plugs.engine.parsing.pdf.flow import Flow, Sheet
+from patchbay.products.plugs.engine.parsing.pdf.fonts import Fonts
 from patchbay.products.plugs.engine.parsing.pdf.furniture import drop_furniture
 from patchbay.products.plugs.engine.parsing.pdf.layout import order_lines
 from patchbay.products.plugs.engine.parsing.pdf.rules import horizontal_rules
@@ -45,6 +46,7 @@ def _open(data: bytes) -> Any:
 
 def _read(document: Any) -> Parsed:
     budget = TextBudget()
+    fonts = Fonts()
     pages: list[list[Segment]] = []
     heights: list[float] = []
     rules: list[list[float]] = []
@@ -57,7 +59,7 @@ def _read(document: Any) -> Parsed:
             damaged.append(number)
             found: tuple[list[Segment], float, list[float]] = ([], 0.0, [])
         else:
-            found = _page(page, budget)
+            found = _page(page, budget, fonts)
             if not found[0] and _has_image(page):
                 blank.append(number)
             page.close()
@@ -77,12 +79,12 @@ def _read(document: Any) -> Parsed:
     return Parsed(flow.blocks(sheets), len(pages), _note(blank, damaged))
 
 
-def _page(page: Any, budget: TextBudget) -> tuple[list[Segment], float, list[float]]:
+def _page(page: Any, budget: TextBudget, fonts: Fonts) -> tuple[list[Segment], float, list[float]]:
     textpage = page.get_textpage()
     try:
         characters = textpage.count_chars()
         text = budget.spend(textpage.get_text_range()) if characters else ""
-        segments = PageText(textpage, text, characters).segments()
+        segments = PageText(textpage, text, characters, fonts).segments()
     finally:
         textpage.close()
     rules = horizontal_rules(page) if _may_wrap_cells(segments) else []

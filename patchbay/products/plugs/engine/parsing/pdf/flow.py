@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from patchbay.products.plugs.engine.parsing.blocks import NUMBERED, Block, header, row
+from patchbay.products.plugs.engine.parsing.blocks import NUMBERED, Block, BlockKind, header, row
+from patchbay.products.plugs.engine.parsing.pdf.directory import directory_lines
 from patchbay.products.plugs.engine.parsing.pdf.layout import BULLETS, Line
+from patchbay.products.plugs.engine.parsing.pdf.listings import Listings, set_out
 from patchbay.products.plugs.engine.parsing.pdf.tables import Table, table_at
 
-_LEADERS = re.compile(r"(?:\.\s?){4,}\s*(?:[0-9]{1,4}|[ivxlc]{1,6})?$")
-_ENDS_WITH_PAGE = re.compile(r"\S\s+(?:[0-9]{1,4}|[ivxlc]{1,6})$")
-_CONTENTS = 3  # entries with leaders make a page one of contents; there chapters stand without any
 _TOP_LEVEL = re.compile(r"(?:Part|Chapter|Schedule|Annex|Appendix)\b", re.IGNORECASE)
 _WIDE_GAP = 1.3  # of the usual distance of two lines
 _HEADING_WORDS = 15
@@ -52,6 +51,8 @@ class Flow:
         self._right: dict[int, float] = {}
         self._table: Table | None = None
         self._columns: tuple[str, ...] = ()
+        self._head: tuple[str, ...] = ()
+        self._listings = Listings(monospaced=False, pitch=self._pitch, body=self._body)
 
     def blocks(self, sheets: Sequence[Sheet]) -> list[Block]:
         """Return the document's blocks."""
@@ -63,7 +64,7 @@ class Flow:
 
     def _measure(self, sheets: Sequence[Sheet]) -> None:
         sizes: Counter[float] = Counter()
-        bold = letters = 0
+        bold = mono = letters = 0
         pitches: list[float] = []
         for sheet in sheets[:: max(1, len(sheets) // _MEASURED)]:
             for above, line in zip((None, *sheet.lines), sheet.lines, strict=False):
@@ -71,6 +72,7 @@ class Flow:
                 sizes[round(line.size, 1)] += count
                 letters += count
                 bold += count if line.bold else 0
+                mono += count if line.mono else 0
                 if above and len(line.parts) == 1 and above.region == line.region and abs(above.size - line.size) < 0.6:
                     distance = above.middle - line.middle
                     if 0.8 * line.size < distance < 2.4 * line.size:
@@ -79,32 +81,49 @@ class Flow:
             self._body = max(sizes, key=sizes.__getitem__)
         self._body_bold = bold > letters / 2
         self._pitch = (median(pitches) if pitches else 1.2) * self._body
+        self._listings = Listings(monospaced=mono > letters / 2, pitch=self._pitch, body=self._body)
 
     def _sheet(self, sheet: Sheet) -> None:
         self._page = sheet.number
         self._right = {}
         for line in sheet.lines:
             self._right[line.region] = max(self._right.get(line.region, 0.0), line.right)
-        entries = sum(_is_entry(line) for line in sheet.lines)
+        apart = directory_lines(sheet.lines)
         position = 0
         while position < len(sheet.lines):
-            line = sheet.lines[position]
-            if _is_entry(line) or (entries >= _CONTENTS and _ENDS_WITH_PAGE.search(line.text)):
-                self._close()
-                self._blocks.append(Block("aside", line.text, page=self._page))
-                position += 1
-                continue
-            found = table_at(sheet.lines, position, sheet.rules) if len(line.parts) > 1 else None
-            if found:
-                self._close()
-                self._add_table(found[0], at_top=position == 0)
-                position = found[1]
-                continue
-            above = sheet.lines[position - 1] if position else None
-            self._add_line(line, above)
-            position += 1
-            if line.text.strip():
-                self._table = None
+            position = self._step(sheet, position, apart)
+
+    def _step(self, sheet: Sheet, position: int, apart: set[int]) -> int:
+        """Take in what stands at a line; return where the next thing does."""
+        lines = sheet.lines
+        line = lines[position]
+        if position in apart:
+            self._close()
+            self._blocks.append(Block("aside", line.text, page=self._page))
+            return position + 1
+        above = lines[position - 1] if position else None
+        if (end := self._listings.end(lines, position, self._inside(line, above))) > position:
+            self._close()
+            # One line alone is a command, or a term that is explained below: it stays with the prose.
+            kind: BlockKind = "code" if end > position + 1 else "paragraph"
+            self._blocks.append(Block(kind, set_out(lines[position:end]), page=self._page))
+            return end
+        found = table_at(lines, position, sheet.rules) if len(line.parts) > 1 else None
+        if found:
+            self._close()
+            self._add_table(found[0], at_top=position == 0)
+            return found[1]
+        self._add_line(line, above)
+        if line.text.strip():
+            self._table = None
+        return position + 1
+
+    def _inside(self, line: Line, above: Line | None) -> Line | None:
+        """Return the line before in a paragraph that could go on with this one."""
+        paragraph = self._open
+        if paragraph is None or paragraph.text[-1:] == ":" or not self._continues(paragraph, line, above):
+            return None
+        return paragraph.lines[-1]
 
     def _add_table(self, table: Table, *, at_top: bool) -> None:
         """Emit a table's rows; one that goes on from the page before keeps its header."""
@@ -115,16 +134,12 @@ class Flow:
             and len(self._table.starts) == len(table.starts)
             and all(abs(a - b) < 12 for a, b in zip(self._table.starts, table.starts, strict=True))
         )
-        if goes_on and rows[0] == self._columns:
-            rows = rows[1:]
+        if goes_on and rows[0] == self._head:
+            rows = rows[table.heads :]
         elif not goes_on:
-            self._columns = rows[0]
-            if table.has_header:
-                self._blocks.append(header(rows[0], self._page))
-            else:
-                self._blocks.append(row(rows[0], (), self._page))
-                self._columns = ()
-            rows = rows[1:]
+            self._columns, self._head = table.columns, rows[0]
+            self._blocks.extend(header(cells, self._page) for cells in rows[: table.heads])
+            rows = rows[table.heads :]
         self._blocks.extend(row(cells, self._columns, self._page) for cells in rows)
         self._table = table
 
@@ -205,11 +220,6 @@ class Flow:
         if line.size >= 1.4 * self._body:
             return 1
         return 2 if large else 5
-
-
-def _is_entry(line: Line) -> bool:
-    """Whether a line belongs to a table of contents: dots lead from its words to a page, or to the line's end."""
-    return line.text.count(".") > 3 and bool(_LEADERS.search(line.text))
 
 
 def _starts_item(text: str) -> bool:

@@ -19,22 +19,28 @@ class Line:
     `size` is that of its largest letters; `broken`: its last word goes on in the next line.
     """
 
-    __slots__ = ("bold", "broken", "left", "middle", "parts", "region", "right", "size", "text")
+    __slots__ = ("bold", "broken", "left", "middle", "mono", "parts", "region", "right", "size", "text")
 
     def __init__(self, parts: list[Segment], region: int) -> None:
         first = parts[0]
         self.parts = parts
         self.region = region
         self.left = first.left
-        self.middle = first.middle
         self.broken = parts[-1].broken
         if len(parts) == 1:
             self.text, self.right, self.size, self.bold = first.text, first.right, first.size, first.bold
+            self.middle, self.mono = first.middle, first.mono
         else:
             self.text = " ".join(part.text for part in parts)
             self.right = max(part.right for part in parts)
             self.size = max(part.size for part in parts)
             self.bold = all(part.bold for part in parts)
+            self.mono = all(part.mono for part in parts)
+            self.middle = max(parts, key=_tall).middle  # a dash or a full stop does not tell where its line stands
+
+
+def _tall(part: Segment) -> float:
+    return part.top - part.bottom
 
 
 def order_lines(segments: Sequence[Segment]) -> list[Line]:

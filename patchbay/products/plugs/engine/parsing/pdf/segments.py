@@ -12,6 +12,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from patchbay.products.plugs.engine.parsing.blocks import TIE
+from patchbay.products.plugs.engine.parsing.pdf.fonts import Face, Fonts
 from patchbay.products.plugs.engine.parsing.text import clean
 
 GAP = 1.1  # in font sizes: wider than the spaces of a justified line, narrower than the gap between cells
@@ -19,6 +21,13 @@ _DENSE = 0.7  # a line that is wider than this per character (in font sizes) may
 _BODY = 10.0  # points, where PDFium does not know
 _BOLD_MATTERS = 100  # characters: longer lines are neither headings nor cells
 _HYPHEN = "\ufffe"  # PDFium's sign for a word broken at the end of a line
+_SMALL = 0.85  # letters smaller than this, of those before, are a mark, an index or an exponent
+_TOUCH = 0.5  # in font sizes: pieces this close are one line, though PDFium took the raised or lowered one for another
+_LABEL = 1.2  # in font sizes: white between a footnote's mark and its text
+_MARK_DIGITS = 3
+_ENDS = ".!?…”\"')]"
+_WORD = re.compile(r"\S+")
+_MARK = re.compile(r"(?<=[.!?…”\"')\]]) (?=[0-9]{1,3}(?:\s|$))")
 _ODD = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\ud7ff\ue000-\ufaff\ufb13-\ufefe\U00010000-\U0010ffff]")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00a0": " ", "\u00ad": ""})
 
@@ -38,6 +47,7 @@ class Segment:
     size: float
     bold: bool
     broken: bool = False
+    mono: bool = False
 
     @property
     def middle(self) -> float:
@@ -47,14 +57,13 @@ class Segment:
 class PageText:
     """The segments of one page; `textpage` is PDFium's handle, `text` what it says of the whole page."""
 
-    def __init__(self, textpage: Any, text: str, characters: int) -> None:
+    def __init__(self, textpage: Any, text: str, characters: int, fonts: Fonts) -> None:
         self._page = textpage
         self._text = text
+        self._fonts = fonts
         # Text and characters count differently where a page has characters without text or beyond UTF-16's plane.
         self._same_index = characters == len(text)
         self._box = tuple(ctypes.c_double() for _ in range(4))
-        self._name = ctypes.create_string_buffer(128)
-        self._flags = ctypes.c_int()
 
     def segments(self) -> list[Segment]:
         """Return the page's segments in the order of its content."""
@@ -65,7 +74,10 @@ class PageText:
             for piece in line.split(_HYPHEN):
                 if piece.strip():
                     broken = start + len(piece) < position + len(line)
-                    found.extend(self._line(piece, start, broken))
+                    pieces = self._line(piece, start, broken)
+                    if found and pieces and _touch(found[-1], pieces[0]):
+                        _glue(found[-1], pieces.pop(0))
+                    found.extend(pieces)
                 start += len(piece) + 1
             position += len(line) + 2
         return found
@@ -77,19 +89,38 @@ class PageText:
         boxes = self._boxes(first, last - first + 1)
         if not boxes:
             return []
-        size = pdfium.FPDFText_GetFontSize(self._page, first)
-        bold = len(text) <= _BOLD_MATTERS and self._is_bold(first)
-        if len(boxes) > 1:  # words in another font may open or end the line; both ends together tell what it is
-            size = max(size, pdfium.FPDFText_GetFontSize(self._page, last))
-            bold = bold and self._is_bold(last)
-        size = size or _BODY
+        face = self._face(text, start, first, last if len(boxes) > 1 else first)
         if " " in text:
-            groups = _grouped(boxes, size * GAP)
+            text = self._tie_marks(text, start, face.size)
+            groups = _grouped(boxes, face.size * GAP)
             if len(groups) > 1:
-                return self._cut(text, start, groups, size, bold, broken)
-            if boxes[-1][1] - boxes[0][0] > len(text) * size * _DENSE:
-                return self._split(text, start, size, bold, broken)
-        return [_segment(text, boxes, size, bold, broken)]
+                return self._cut(text, start, groups, face, broken)
+            if boxes[-1][1] - boxes[0][0] > len(text) * face.size * _DENSE:
+                return self._split(text, start, face, broken)
+        return [_segment(text, boxes, face, broken)]
+
+    def _face(self, text: str, start: int, first: int, last: int) -> Face:
+        """Return how a line is set: words in another font may open or end it; both ends together tell what it is."""
+        size = pdfium.FPDFText_GetFontSize(self._page, first)
+        bold, mono = self._fonts.look(self._page, first)
+        if last != first:
+            size = max(size, pdfium.FPDFText_GetFontSize(self._page, last))
+            bold_end, mono_end = self._fonts.look(self._page, last)
+            bold = bold and bold_end
+            mono = mono and mono_end and self._is_mono(text, start)
+        return Face(size or _BODY, bold and len(text) <= _BOLD_MATTERS, mono)
+
+    def _is_mono(self, text: str, start: int) -> bool:
+        """Whether every word is: a sentence may open and end with a name in a typewriter's letters."""
+        return all(self._fonts.look(self._page, self._index(start + word.start()))[1] for word in _WORD.finditer(text))
+
+    def _tie_marks(self, text: str, start: int, size: float) -> str:
+        """Tie a footnote's mark to the sentence before it, so that it does not open the next one."""
+        for found in _MARK.finditer(text):
+            at = found.start()
+            if pdfium.FPDFText_GetFontSize(self._page, self._index(start + at + 1)) < _SMALL * size:
+                text = text[:at] + TIE + text[at + 1 :]
+        return text
 
     def _boxes(self, first: int, count: int) -> list[Box]:
         """Return (left, right, bottom, top) of each run of characters."""
@@ -100,9 +131,7 @@ class PageText:
             boxes.append((left.value, right.value, bottom.value, top.value))
         return boxes
 
-    def _cut(
-        self, text: str, start: int, groups: list[list[Box]], size: float, bold: bool, broken: bool
-    ) -> list[Segment]:
+    def _cut(self, text: str, start: int, groups: list[list[Box]], face: Face, broken: bool) -> list[Segment]:
         """Cut a line at the gaps between its rectangles: a piece ends with the word before one."""
         pieces: list[Segment] = []
         begin = position = 0
@@ -110,14 +139,14 @@ class PageText:
         for word in text.split(" "):
             at = len(pieces)
             if word and position and at < len(edges) and self._character(start + position)[0] >= edges[at]:
-                pieces.append(_segment(text[begin:position].strip(), groups[at], size, bold, False))
+                pieces.append(_segment(text[begin:position].strip(), groups[at], face, False))
                 begin = position
             position += len(word) + 1
         rest = [box for group in groups[len(pieces) :] for box in group]
-        pieces.append(_segment(text[begin:].strip(), rest, size, bold, broken))
+        pieces.append(_segment(text[begin:].strip(), rest, face, broken))
         return pieces
 
-    def _split(self, text: str, start: int, size: float, bold: bool, broken: bool) -> list[Segment]:
+    def _split(self, text: str, start: int, face: Face, broken: bool) -> list[Segment]:
         """Cut a line of one rectangle wherever the white between two words is wider than a space."""
         pieces: list[Segment] = []
         begin = 0
@@ -128,19 +157,19 @@ class PageText:
                 position += 1
                 continue
             box = self._span(start + position, len(word))
-            if previous and (box[0] - previous[1] > size * GAP or box[1] < previous[0]):
-                pieces.append(self._piece(text[begin:position], start + begin, size, bold))
+            if previous and (box[0] - previous[1] > face.size * GAP or box[1] < previous[0]):
+                pieces.append(self._piece(text[begin:position], start + begin, face))
                 begin = position
             previous = box
             position += len(word) + 1
-        pieces.append(self._piece(text[begin:], start + begin, size, bold))
+        pieces.append(self._piece(text[begin:], start + begin, face))
         pieces[-1].broken = broken
         return pieces
 
-    def _piece(self, text: str, start: int, size: float, bold: bool) -> Segment:
+    def _piece(self, text: str, start: int, face: Face) -> Segment:
         lead = len(text) - len(text.lstrip())
         text = text.strip()
-        return _segment(text, [self._span(start + lead, len(text))], size, bold, False)
+        return _segment(text, [self._span(start + lead, len(text))], face, False)
 
     def _span(self, start: int, length: int) -> Box:
         """Return the box around characters `start` to `start + length` from those of its ends."""
@@ -156,12 +185,6 @@ class PageText:
         if self._same_index:
             return position
         return max(0, int(pdfium.FPDFText_GetCharIndexFromTextIndex(self._page, position)))
-
-    def _is_bold(self, index: int) -> bool:
-        if pdfium.FPDFText_GetFontWeight(self._page, index) >= 600:
-            return True
-        pdfium.FPDFText_GetFontInfo(self._page, index, self._name, 128, self._flags)
-        return b"Bold" in self._name.value or b"Black" in self._name.value
 
 
 def _tidy(text: str) -> str:
@@ -180,18 +203,37 @@ def _grouped(boxes: list[Box], gap: float) -> list[list[Box]]:
     return groups
 
 
-def _segment(text: str, boxes: list[Box], size: float, bold: bool, broken: bool) -> Segment:
+def _touch(before: Segment, after: Segment) -> bool:
+    """Whether a piece goes on right after another at its height: an exponent, a footnote's mark, or what follows it."""
+    label = after.size > before.size and before.text.isdecimal() and len(before.text) <= _MARK_DIGITS
+    reach = (_LABEL if label else _TOUCH) * max(before.size, after.size)
+    common = min(before.top, after.top) - max(before.bottom, after.bottom)
+    return not before.broken and -1.0 < after.left - before.right < reach and common > 0
+
+
+def _glue(before: Segment, after: Segment) -> None:
+    """Put a piece to the one before it; the larger letters say where the line stands."""
+    raised = after.size < _SMALL * before.size and after.text.isdecimal() and len(after.text) <= _MARK_DIGITS
+    before.text += (TIE if raised and before.text[-1] in _ENDS else " ") + after.text
+    before.right, before.broken = after.right, after.broken
+    before.bold, before.mono = before.bold and after.bold, before.mono and after.mono
+    if after.size > before.size:
+        before.bottom, before.top, before.size = after.bottom, after.top, after.size
+
+
+def _segment(text: str, boxes: list[Box], face: Face, broken: bool) -> Segment:
     if not text.isascii() or not text.isprintable():
         text = _tidy(text)
     if len(boxes) == 1:
-        return Segment(text, *boxes[0], size, bold, broken)
+        return Segment(text, *boxes[0], face.size, face.bold, broken, face.mono)
     return Segment(
         text,
         min(box[0] for box in boxes),
         max(box[1] for box in boxes),
         min(box[2] for box in boxes),
         max(box[3] for box in boxes),
-        size,
-        bold,
+        face.size,
+        face.bold,
         broken,
+        face.mono,
     )

@@ -8,17 +8,22 @@ from patchbay.products.plugs.engine.parsing.pdf.layout import Line
 from patchbay.products.plugs.engine.parsing.pdf.segments import Segment
 
 _MAX_GAP = 3.5  # in font sizes: lines further apart are not of one table
+_MIN_FULL = 2
+_NEARLY_ALL = 0.8
 _FAR = 1.25  # rows of a table stand this much further apart than the lines of one cell
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells of each row, left to right, empty ones too; `starts` are the columns' left edges."""
+    """Cells of each row, left to right, empty ones too; `starts` are the columns' left edges.
+
+    The first `heads` rows head the others; `columns` are the names they give, empty without any.
+    """
 
     rows: tuple[tuple[str, ...], ...]
     starts: tuple[float, ...]
-    has_header: bool
-    first: Line
+    heads: int
+    columns: tuple[str, ...]
 
 
 def table_at(lines: Sequence[Line], position: int, rules: Sequence[float]) -> tuple[Table, int] | None:
@@ -37,7 +42,8 @@ def table_at(lines: Sequence[Line], position: int, rules: Sequence[float]) -> tu
     rows = tuple(_cells(group, columns) for group in groups)
     if len(rows) < 2:
         return None
-    return Table(rows, tuple(left for left, _ in columns), _has_header(groups, rows), run[0]), end
+    heads, names = _heads(groups, rows, columns)
+    return Table(rows, tuple(left for left, _ in columns), heads, names), end
 
 
 def _end(lines: Sequence[Line], position: int) -> int:
@@ -88,10 +94,19 @@ def _columns(run: Sequence[Line]) -> list[tuple[float, float]]:
 
 
 def _rows(run: Sequence[Line], columns: Sequence[tuple[float, float]], rules: Sequence[float]) -> list[list[Line]]:
-    distances = [above.middle - below.middle for above, below in itertools.pairwise(run)]
     inside = [rule for rule in rules if run[-1].middle < rule < run[0].middle]
-    if inside:
-        return _parted(run, [any(b.middle < rule < a.middle for rule in inside) for a, b in _pairs(run)])
+    if not inside:
+        return _rows_apart(run, columns)
+    parted = _parted(run, [any(b.middle < rule < a.middle for rule in inside) for a, b in itertools.pairwise(run)])
+    # A rule may stand only below the header, or part sections: then what lies between is lines, each a row.
+    return [row for group in parted for row in (_rows_full(group, columns) or [group])]
+
+
+def _rows_apart(run: Sequence[Line], columns: Sequence[tuple[float, float]]) -> list[list[Line]]:
+    """Part a table without rules: at lines that fill it, else by distance, else where the first column is filled."""
+    if full := _rows_full(run, columns):
+        return full
+    distances = [above.middle - below.middle for above, below in itertools.pairwise(run)]
     nearest = min(distances)
     if max(distances) > _FAR * nearest and nearest < 1.5 * run[0].size:
         return _parted(run, [distance > _FAR * nearest for distance in distances])
@@ -99,8 +114,12 @@ def _rows(run: Sequence[Line], columns: Sequence[tuple[float, float]], rules: Se
     return _parted(run, [line.left <= edge for line in run[1:]])
 
 
-def _pairs(run: Sequence[Line]) -> list[tuple[Line, Line]]:
-    return list(itertools.pairwise(run))
+def _rows_full(run: Sequence[Line], columns: Sequence[tuple[float, float]]) -> list[list[Line]] | None:
+    """Return a row for each line that fills the table, when nearly all do; a wrapped line joins the one above."""
+    full = [len(line.parts) >= len(columns) for line in run]
+    if len(run) < _MIN_FULL or not full[0] or sum(full) < _NEARLY_ALL * len(run):
+        return None
+    return _parted(run, full[1:])
 
 
 def _parted(run: Sequence[Line], starts_new: Sequence[bool]) -> list[list[Line]]:
@@ -128,6 +147,43 @@ def _cells(group: Sequence[Line], columns: Sequence[tuple[float, float]]) -> tup
 def _column_of(part: Segment, columns: Sequence[tuple[float, float]]) -> int:
     overlaps = [min(part.right, right) - max(part.left, left) for left, right in columns]
     return max(range(len(columns)), key=overlaps.__getitem__)
+
+
+def _heads(
+    groups: Sequence[Sequence[Line]], rows: Sequence[tuple[str, ...]], columns: Sequence[tuple[float, float]]
+) -> tuple[int, tuple[str, ...]]:
+    """Return how many rows head the table, and the name that they give each column.
+
+    A cell of the first that reaches over several columns names all of them, and the row below says which is which.
+    """
+    names, spans = _names(groups[0], columns)
+    if not _has_header(groups, (names, *rows[1:])):
+        return 0, ()
+    below = rows[1]
+    if not spans or len(rows) < 3 or any(cell[:1].isdigit() for cell in below):
+        return 1, names
+    return 2, tuple(" ".join(filter(None, pair)) for pair in zip(names, below, strict=True))
+
+
+def _names(group: Sequence[Line], columns: Sequence[tuple[float, float]]) -> tuple[tuple[str, ...], bool]:
+    """Return a heading row's cells, one that reaches over several columns in each, and whether there is such a cell."""
+    names = [""] * len(columns)
+    spans = False
+    for part in (part for line in group for part in line.parts):
+        reached = _reached(part, columns)
+        spans = spans or len(reached) > 1
+        for at in reached:
+            names[at] = f"{names[at]} {part.text}".strip()
+    return tuple(names), spans
+
+
+def _reached(part: Segment, columns: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the columns that a piece stands over: those it overlaps, or both sides of the gap it is centred on."""
+    over = [at for at, (left, right) in enumerate(columns) if min(part.right, right) - max(part.left, left) > 0]
+    middle = (part.left + part.right) / 2
+    gaps = enumerate(itertools.pairwise(columns))
+    beside = [side for at, (a, b) in gaps if a[1] < middle < b[0] for side in (at, at + 1)]
+    return sorted({*over, *beside}) or [_column_of(part, columns)]
 
 
 def _has_header(groups: Sequence[Sequence[Line]], rows: Sequence[tuple[str, ...]]) -> bool:
