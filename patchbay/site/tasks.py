@@ -13,7 +13,7 @@ EMBED_PRIORITY = -50
 EMBED_SECONDS = 3.0
 
 
-@registry.task("site.embed_document", max_attempts=5)
+@registry.task("site.embed_document", max_attempts=5, resumable=True)
 def embed_document(*, organisation_id: str, collection: str, document_id: str) -> None:
     """Fill in a part of a document's vectors; what is left follows. Until then it is found by keyword."""
     scope = Scope(organisation_id, collection)

@@ -22,13 +22,14 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """A registered task."""
+    """A registered task. `resumable`: it keeps each step it has done, so a worker that stops need not wait for it."""
 
     name: str
     function: Callable[..., object]
     max_attempts: int
     backoff: Backoff
     time_limit: timedelta
+    resumable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,12 @@ def task(
     max_attempts: int = 5,
     backoff: Backoff = Backoff(),
     time_limit: timedelta = timedelta(minutes=10),
+    resumable: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Register a function as the task `name` ("package.verb_noun"); the function itself stays as it is.
 
     It may run more than once (a worker can die after the work and before saying so), so it must be idempotent.
+    One that is `resumable` is interrupted as soon as its worker is told to stop, and goes on elsewhere.
     ValueError when the name is taken.
     """
 
@@ -35,7 +37,7 @@ def task(
         known = _tasks.get(name)
         if known and _origin(known.function) != _origin(function):
             raise ValueError(f"The task {name!r} is already {_origin(known.function)}.")
-        _tasks[name] = TaskSpec(name, function, max_attempts, backoff, time_limit)
+        _tasks[name] = TaskSpec(name, function, max_attempts, backoff, time_limit, resumable)
         return function
 
     return register

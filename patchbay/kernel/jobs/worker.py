@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 def run(*, concurrency: int = 1, stop_event: threading.Event | None = None) -> int:
     """Work until `stop_event` is set; without one, until SIGTERM or SIGINT. Return 0, or 75 to be started anew.
 
-    Stopping waits `DRAIN` seconds for what runs, then interrupts it and puts it back. 75 says that another worker
+    Stopping interrupts at once what is resumable and waits `DRAIN` seconds for what else runs; what is interrupted is
+    put back. 75 says that another worker
     took this one for dead, or that a task would not end.
     """
     if concurrency < 1:
@@ -155,6 +156,9 @@ class Worker:
         self._stuck = True
 
     def _drain(self) -> None:
+        for task in self._running:
+            if engine.spec_of(task.job).resumable:
+                task.interrupt(InterruptedJobError)
         ends = time.monotonic() + (0.0 if self._stuck else DRAIN)
         while self._running and time.monotonic() < ends:
             self._task_ended.wait(LOOK)

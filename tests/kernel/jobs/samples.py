@@ -39,6 +39,11 @@ def wait_for(*, path: str, gate: str) -> None:
     note(path=path, text=f"ended {os.getpid()}")
 
 
+@registry.task("tests.wait_in_steps", backoff=AT_ONCE, resumable=True)
+def wait_in_steps(*, path: str, gate: str) -> None:
+    wait_for(path=path, gate=gate)
+
+
 @registry.task("tests.kill_worker", max_attempts=2, backoff=AT_ONCE)
 def kill_worker(*, path: str) -> None:
     note(path=path, text="tried")

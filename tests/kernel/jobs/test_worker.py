@@ -132,6 +132,19 @@ def test_stopping_puts_back_what_does_not_finish(
     assert (backlog.due, backlog.running) == (1, 0)
 
 
+def test_stopping_does_not_wait_for_what_can_be_resumed(
+    run_worker: RunWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "DRAIN", 3600.0)
+    job_id = services.enqueue("tests.wait_in_steps", path=str(tmp_path / "file"), gate=str(tmp_path / "gate"))
+    stop = run_worker(1)
+    until(lambda: lines(tmp_path / "file"))
+    stop.set()
+    until(lambda: not Worker.objects.exists())
+    job = DBTaskResult.objects.get(id=job_id)
+    assert (job.status, job.worker_ids) == (TaskResultStatus.READY, []), "the attempt does not count"
+
+
 def test_a_killed_worker_s_job_runs_again(start_worker: StartWorker, tmp_path: Path) -> None:
     file, gate = tmp_path / "file", tmp_path / "gate"
     services.enqueue("tests.wait_for", path=str(file), gate=str(gate))
