@@ -18,5 +18,6 @@ def csv_response(blocks: Iterator[str], filename: str) -> StreamingHttpResponse:
 
 
 async def _in_thread(blocks: Iterator[str]) -> AsyncIterator[str]:
-    while (block := await sync_to_async(next)(blocks, None)) is not None:
+    take = sync_to_async(lambda: next(blocks, None))
+    while (block := await take()) is not None:
         yield block

@@ -93,22 +93,28 @@ def _settings(
     return render(request, "accounts/settings.html", context, status=status)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @signed_in
 def end_session(request: PageRequest, session_id: int) -> HttpResponse:
-    """End one of one's own sessions; the browser that holds it is signed out at its next request."""
+    """End one of one's own sessions; GET asks. The browser that holds it is signed out at its next request."""
     session = UserSession.objects.filter(user_id=request.actor.user_id, pk=session_id).first()
     if session is None:
         raise NotFoundError("There is no such session.")
+    if request.method == "GET":
+        return render(request, "accounts/end_sessions.html", {"sessions": [session]})
     session.end()
     services.record_session(user=cast(User, request.user), action="session.revoked", address=request.actor.address)
     messages.success(request, "The session is ended.")
     return redirect("settings")
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @signed_in
 def end_others(request: PageRequest) -> HttpResponse:
+    """End all of one's sessions but this one; GET asks."""
+    if request.method == "GET":
+        others = [session for session in UserSession.objects.purge_and_list(request.user) if not session.is_current()]
+        return render(request, "accounts/end_sessions.html", {"sessions": others, "all": True})
     end_other_sessions(request, cast(User, request.user))
     services.record_session(
         user=cast(User, request.user), action="session.others_revoked", address=request.actor.address

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 from patchbay.kernel.search.contracts import Embedder, WordEmbedder
+from patchbay.kernel.search.engine import weights
 
 _lock = threading.Lock()
 _provider: Callable[[], Embedder | None] | None = None
@@ -37,8 +38,13 @@ def get_word_embedder() -> WordEmbedder | None:
     return _local
 
 
+def has_embedder() -> bool:
+    """Tell whether documents are embedded here, without loading what embeds them."""
+    return _provider() is not None if _provider else weights.find_model() is not None
+
+
 def _load() -> WordEmbedder | None:
     from patchbay.kernel.search.engine import encoder  # here, because it imports numpy
 
-    folder = encoder.find_model()
+    folder = weights.find_model()
     return encoder.MiniLM(folder) if folder else None

@@ -175,6 +175,12 @@ def list_unembedded(*, limit: int = 100) -> list[tuple[Scope, str]]:
     return [(Scope(organisation_id, collection), document_id) for organisation_id, collection, document_id in found]
 
 
+def list_keyword_only(*, scopes: Sequence[Scope]) -> frozenset[str]:
+    """Return the documents of these scopes that only keywords find, because their vectors are not all made."""
+    rows = IndexedDocument.objects.filter(scope__in=_find(scopes), embedded__lt=F("units"))
+    return frozenset(rows.values_list("document_id", flat=True))
+
+
 def _insert_units(rows: list[tuple[int, str, str]]) -> None:
     """Insert without an object for each: of a long document that is a tenth of the CPU of becoming findable."""
     table = connection.ops.quote_name(IndexedUnit._meta.db_table)

@@ -8,6 +8,6 @@ class PlugsConfig(AppConfig):
     def ready(self) -> None:
         from patchbay.kernel.keys import services as keys
         from patchbay.products.plugs import tasks  # noqa: F401 (registers the tasks)
-        from patchbay.products.plugs.scopes import PlugsOfOrganisation
+        from patchbay.products.plugs.key_scopes import PlugsOfOrganisation
 
         keys.register_plug_scopes(PlugsOfOrganisation())

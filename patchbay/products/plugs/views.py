@@ -11,12 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.middleware import HtmxDetails
 
+from patchbay.kernel.search.embedder import has_embedder
 from patchbay.lib.errors import AppError, FieldError, InvalidError
 from patchbay.lib.pages import PageRequest, add_faults, signed_in
+from patchbay.lib.paging import Page
 from patchbay.products.plugs import queries
 from patchbay.products.plugs.contracts import MAX_UPLOAD_BYTES
 from patchbay.products.plugs.forms import PlugForm
-from patchbay.products.plugs.models import DocumentVersion, Plug
+from patchbay.products.plugs.models import ChatSession, DocumentVersion, Plug
 from patchbay.products.plugs.queries import reading, sessions
 from patchbay.products.plugs.services import documents, plugs
 from patchbay.products.plugs.services import sessions as session_services
@@ -103,19 +105,40 @@ def chat(request: PageRequest, slug: str) -> HttpResponse:
             for turn in (sessions.list_messages(session) if session else ())
         ],
         "examples": EXAMPLES.get(plug.slug, ()),
-        "recent": sessions.list_sessions(organisation_id, plug_id=plug.id, limit=RECENT_SESSIONS).data,
+        "recent": _own_sessions(request, plug, limit=RECENT_SESSIONS).data,
         "ready": ready,
     }
     return render(request, "plugs/chat.html", context)
 
 
-@require_POST
+@require_GET
+@signed_in
+def conversations(request: PageRequest, slug: str) -> HttpResponse:
+    """The visitor's own conversations with the plug, newest first."""
+    plug = queries.get_plug(request.actor.organisation_id, slug)
+    page = _own_sessions(request, plug, cursor=request.GET.get("cursor") or None)
+    return render(request, "plugs/conversations.html", {"plug": plug, "page": page})
+
+
+@require_http_methods(["GET", "POST"])
 @signed_in
 def delete_session(request: PageRequest, slug: str, session_id: str) -> HttpResponse:
+    """GET asks, POST does."""
     plug = queries.get_plug(request.actor.organisation_id, slug)
+    session = sessions.get_session(request.actor.organisation_id, session_id, plug_id=plug.id)
+    if request.method == "GET":
+        questions = sum(turn.role == "user" for turn in sessions.list_messages(session))
+        context = {"plug": plug, "session": session, "questions": questions}
+        return render(request, "plugs/delete_session.html", context)
     session_services.delete_session(actor=request.actor, session_id=session_id, plug_id=plug.id)
-    messages.success(request, "The conversation is deleted. Its cost stays in the ledger.")
-    return redirect("plugs:chat", plug.slug)
+    messages.success(request, f"The conversation “{session.title}” is deleted. Its cost stays in the ledger.")
+    return redirect("plugs:conversations", plug.slug)
+
+
+def _own_sessions(request: PageRequest, plug: Plug, **paging: Any) -> Page[ChatSession]:
+    return sessions.list_sessions(
+        request.actor.organisation_id, plug_id=plug.id, user_id=request.actor.user_id, **paging
+    )
 
 
 @require_GET
@@ -123,15 +146,21 @@ def delete_session(request: PageRequest, slug: str, session_id: str) -> HttpResp
 def knowledge(request: PageRequest, slug: str) -> HttpResponse:
     """The plug's documents; htmx asks for the table alone while some are being read."""
     plug = queries.get_plug(request.actor.organisation_id, slug)
-    context = {**_head(request, plug), "tab": "knowledge", "limit": MAX_UPLOAD_BYTES}
+    return _knowledge(request, plug)
+
+
+def _knowledge(request: PageRequest, plug: Plug, *, fault: AppError | None = None) -> HttpResponse:
+    context = {**_head(request, plug), "tab": "knowledge", "limit": MAX_UPLOAD_BYTES, "fault": fault}
     template = "plugs/progress.html" if _is_fragment(request) else "plugs/knowledge.html"
-    return render(request, template, context)
+    return render(request, template, context, status=fault.status if fault else 200)
 
 
 def _head(request: PageRequest, plug: Plug) -> dict[str, Any]:
     found = list(queries.list_documents(request.actor.organisation_id, plug))
     versions = [document.latest for document in found if document.latest]
     own = plug.organisation_id == request.actor.organisation_id
+    answering = {document.id for document in found if document.current}
+    lacking = queries.list_keyword_only(request.actor.organisation_id, plug) if has_embedder() else frozenset()
     return {
         "plug": plug,
         "own": own,
@@ -139,6 +168,7 @@ def _head(request: PageRequest, plug: Plug) -> dict[str, Any]:
         "documents": found[::-1],
         "processing": sum(version.status == DocumentVersion.Status.PROCESSING for version in versions),
         "failed": sum(version.status == DocumentVersion.Status.ERROR for version in versions),
+        "keyword_only": answering & lacking,
         "pages": sum(version.pages or 0 for version in versions),
         "chunks": sum(version.chunks or 0 for version in versions),
     }
@@ -151,25 +181,28 @@ def _is_fragment(request: HttpRequest) -> bool:
 @require_POST
 @signed_in
 def upload(request: PageRequest, slug: str) -> HttpResponse:
-    """Take one file. Our script sends them one by one and asks for JSON; a plain form is led back to the page."""
+    """Take files. Our script sends them one by one and asks for JSON; a plain form is led back to the page."""
     plug = queries.get_plug(request.actor.organisation_id, slug)
     try:
-        document = documents.upload_document(actor=request.actor, plug=plug, **_uploaded(request))
+        taken = [
+            documents.upload_document(actor=request.actor, plug=plug, file=file, filename=file.name or "")
+            for file in _files(request)
+        ]
     except AppError as error:
         if not request.accepts("text/html"):
             return JsonResponse({"message": error.message, "next_step": error.next_step}, status=error.status)
-        raise
+        return _knowledge(request, plug, fault=error)
     if not request.accepts("text/html"):
-        return JsonResponse({"id": document.id, "title": document.title}, status=202)
-    messages.success(request, f"{document.title} is being read.")
+        return JsonResponse({"id": taken[0].id, "title": taken[0].title}, status=202)
+    messages.success(request, f"Being read: {', '.join(document.title for document in taken)}.")
     return redirect("plugs:knowledge", plug.slug)
 
 
-def _uploaded(request: HttpRequest) -> dict[str, Any]:
-    file = request.FILES.get("file")
-    if file is None:
+def _files(request: HttpRequest) -> list[File[Any]]:
+    files = cast("list[File[Any]]", request.FILES.getlist("file"))
+    if not files:
         raise InvalidError("No file came.", fields=(FieldError("file", "Choose a file."),))
-    return {"file": cast("File[Any]", file), "filename": file.name or ""}
+    return files
 
 
 @require_POST

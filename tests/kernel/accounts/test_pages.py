@@ -149,8 +149,13 @@ def test_sessions_are_listed_and_ended_one_by_one(owner: Membership) -> None:
     page = client.get("/settings").content.decode()
     assert "Lynx" in page
     assert "Mosaic" in page
-    [end] = re.findall(r'action="(/settings/sessions/\d+)"', page)
+    [end] = re.findall(r'href="(/settings/sessions/\d+)"', page)
     stranger = browser(factories.membership())
+    assert stranger.get(end).status_code == HTTPStatus.NOT_FOUND
+    asked = client.get(end).content.decode()
+    assert "Mosaic" in asked
+    assert "Lynx" not in asked
+    assert other.get("/settings").status_code == HTTPStatus.OK, "asking ends nothing"
     assert stranger.post(end).status_code == HTTPStatus.NOT_FOUND
     assert client.post(end)["Location"] == "/settings"
     assert other.get("/settings").status_code == HTTPStatus.FOUND
@@ -159,6 +164,8 @@ def test_sessions_are_listed_and_ended_one_by_one(owner: Membership) -> None:
 
 def test_all_other_sessions_are_ended_together(owner: Membership) -> None:
     client, others = browser(owner), [browser(owner), browser(owner)]
+    assert "End all your other sessions?" in client.get("/settings/sessions/others").content.decode()
+    assert others[0].get("/settings").status_code == HTTPStatus.OK, "asking ends nothing"
     client.post("/settings/sessions/others")
     assert [other.get("/settings").status_code for other in others] == [HTTPStatus.FOUND] * 2
     assert client.get("/settings").status_code == HTTPStatus.OK

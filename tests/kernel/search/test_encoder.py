@@ -8,7 +8,7 @@ import pytest
 
 from patchbay.kernel.search import embedder
 from patchbay.kernel.search.contracts import WordEmbedder
-from patchbay.kernel.search.engine import bert, encoder
+from patchbay.kernel.search.engine import bert, encoder, weights
 
 CASES = json.loads((Path(__file__).parent / "fixtures" / "minilm.json").read_text())["cases"]
 
@@ -70,16 +70,28 @@ def test_altered_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_weights_are_views_of_the_mapped_file() -> None:
-    folder = encoder.find_model()
+    folder = weights.find_model()
     assert folder is not None
-    weights = bert.map_weights(folder / "model.safetensors")
-    assert not any(tensor.flags.writeable or tensor.flags.owndata for tensor in weights.values())
+    tensors = bert.map_weights(folder / "model.safetensors")
+    assert not any(tensor.flags.writeable or tensor.flags.owndata for tensor in tensors.values())
 
 
 def test_without_the_model_package_there_is_no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(weights, "PACKAGE", "no_such_package")
     monkeypatch.setattr(embedder, "_local", None)
     assert embedder.get_embedder() is None
+    assert not embedder.has_embedder()
+
+
+def test_whether_there_is_an_embedder_is_told_without_loading_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedder, "_local", None)
+    assert embedder.has_embedder()
+    assert embedder._local is None
+    embedder.set_provider(lambda: None)
+    try:
+        assert not embedder.has_embedder()
+    finally:
+        embedder.set_provider(None)
 
 
 def test_a_registered_provider_comes_first(model: WordEmbedder) -> None:

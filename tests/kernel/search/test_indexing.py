@@ -14,7 +14,7 @@ from patchbay.kernel.search.contracts import Scope
 from patchbay.kernel.search.engine.directory import Directories
 from patchbay.kernel.search.models import IndexedDocument, IndexedUnit, IndexScope, Posting, UnitVector
 from tests.kernel.search.conftest import SmallEmbedder
-from tests.kernel.search.texts import OURS, found, index
+from tests.kernel.search.texts import OURS, THEIRS, found, index
 
 pytestmark = pytest.mark.django_db
 TABLES: tuple[Any, ...] = (IndexedDocument, IndexedUnit, Posting, UnitVector)
@@ -104,6 +104,16 @@ def test_indexing_calls_the_follow_up_inside_the_transaction(no_embedder: None) 
     finally:
         search.set_follow_up(None)
     assert called == [(OURS, "doc", True)]
+
+
+def test_a_document_is_found_by_keyword_only_until_its_vectors_are_made(small: SmallEmbedder) -> None:
+    index(OURS, "doc_1", "quit")
+    index(THEIRS, "doc_2", "quit")
+    search.index(scope=OURS, document_id="empty", units=[])
+    assert search.list_keyword_only(scopes=[OURS]) == {"doc_1"}
+    assert search.list_keyword_only(scopes=[OURS, THEIRS]) == {"doc_1", "doc_2"}
+    search.embed_document(scope=OURS, document_id="doc_1")
+    assert search.list_keyword_only(scopes=[OURS]) == frozenset()
 
 
 def test_embedding_goes_on_where_it_stopped(small: SmallEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:

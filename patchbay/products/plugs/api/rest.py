@@ -52,6 +52,7 @@ class DocumentOut(Schema):
     pages: int | None = Field(description="Null for formats without pages")
     chunks: int | None
     answering_version: int | None = Field(description="The version that answers now; null while none does")
+    semantic: bool = Field(description="Whether it is found by meaning too; words find it as soon as it is ready")
     filename: str
     media_type: str
     size: int = Field(description="Bytes")
@@ -95,25 +96,25 @@ def upload_document(request: HttpRequest, plug: str, file: File[UploadedFile]) -
 
     A file of the same name with other content becomes the document's next version; the same content changes nothing.
     """
-    document = services.upload_document(
-        actor=_actor(request), plug=_plug(request, plug), file=file, filename=file.name or ""
-    )
-    return Status(202, _document_out(document))
+    found = _plug(request, plug)
+    document = services.upload_document(actor=_actor(request), plug=found, file=file, filename=file.name or "")
+    return Status(202, _document_out(request, found, document))
 
 
 @router.get("/{plug}/documents", response=PageOut[DocumentOut], summary="List documents", operation_id="list_documents")
 def list_documents(request: HttpRequest, plug: str, paging: PagingQuery) -> Any:
-    page = queries.page_documents(
-        _grant(request).organisation_id, _plug(request, plug), limit=paging.limit, cursor=paging.cursor
-    )
-    return Page([_document_out(document) for document in page.data], page.next_cursor)
+    found, organisation_id = _plug(request, plug), _grant(request).organisation_id
+    page = queries.page_documents(organisation_id, found, limit=paging.limit, cursor=paging.cursor)
+    keyword_only = queries.list_keyword_only(organisation_id, found)
+    return Page([_describe(document, keyword_only) for document in page.data], page.next_cursor)
 
 
 @router.get(
     "/{plug}/documents/{document_id}", response=DocumentOut, summary="Get a document", operation_id="get_document"
 )
 def get_document(request: HttpRequest, plug: str, document_id: str) -> Any:
-    return _document_out(_document(request, plug, document_id))
+    found = _plug(request, plug)
+    return _document_out(request, found, queries.get_document(_grant(request).organisation_id, found, document_id))
 
 
 @router.delete(
@@ -136,8 +137,9 @@ def delete_document(request: HttpRequest, plug: str, document_id: str) -> Any:
 )
 def reindex_document(request: HttpRequest, plug: str, document_id: str) -> Any:
     """Reads the newest version's file again; the document answers as before until that is done."""
-    document = services.reindex_document(actor=_actor(request), plug=_plug(request, plug), document_id=document_id)
-    return Status(202, _document_out(document))
+    found = _plug(request, plug)
+    document = services.reindex_document(actor=_actor(request), plug=found, document_id=document_id)
+    return Status(202, _document_out(request, found, document))
 
 
 @router.get(
@@ -186,7 +188,11 @@ def _plug_out(plug: Plug, organisation_id: str) -> dict[str, Any]:
     }
 
 
-def _document_out(document: Document) -> dict[str, Any]:
+def _document_out(request: HttpRequest, plug: Plug, document: Document) -> dict[str, Any]:
+    return _describe(document, queries.list_keyword_only(_grant(request).organisation_id, plug))
+
+
+def _describe(document: Document, keyword_only: frozenset[str]) -> dict[str, Any]:
     version = document.latest
     assert version is not None  # a document is created with its first version
     return {
@@ -199,6 +205,7 @@ def _document_out(document: Document) -> dict[str, Any]:
         "pages": version.pages,
         "chunks": version.chunks,
         "answering_version": document.current.number if document.current else None,
+        "semantic": document.current is not None and document.id not in keyword_only,
         "filename": version.filename,
         "media_type": version.media_type,
         "size": version.size,

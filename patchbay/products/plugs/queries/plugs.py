@@ -3,6 +3,7 @@
 from django.db.models import Q, QuerySet
 
 from patchbay.kernel.accounts import queries as accounts
+from patchbay.kernel.search import services as search
 from patchbay.kernel.search.contracts import Scope
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 from patchbay.products.plugs.errors import PlugNotFoundError
@@ -43,6 +44,11 @@ def list_scopes(organisation_id: str, plug: Plug) -> list[Scope]:
     """Return where the plug's knowledge is searched for this organisation: what the plug ships and what is its own."""
     owners = dict.fromkeys((plug.organisation_id, organisation_id))
     return [Scope(owner, plug.id) for owner in owners]
+
+
+def list_keyword_only(organisation_id: str, plug: Plug) -> frozenset[str]:
+    """Return the ids of the plug's documents that only keywords find so far: their vectors are not all made."""
+    return search.list_keyword_only(scopes=list_scopes(organisation_id, plug))
 
 
 def get_published(plug: Plug) -> PlugVersion:

@@ -20,10 +20,16 @@ def get_session(organisation_id: str, session_id: str, *, plug_id: str | None = 
 
 
 def list_sessions(
-    organisation_id: str, *, plug_id: str | None = None, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    organisation_id: str,
+    *,
+    plug_id: str | None = None,
+    user_id: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
 ) -> Page[ChatSession]:
-    """Return sessions, newest first."""
-    return page_of(_sessions(organisation_id, plug_id), limit=limit, cursor=cursor)
+    """Return sessions, newest first; `user_id` narrows to those that one member began."""
+    rows = _sessions(organisation_id, plug_id)
+    return page_of(rows.filter(user_id=user_id) if user_id else rows, limit=limit, cursor=cursor)
 
 
 def list_messages(session: ChatSession) -> list[ChatMessage]:

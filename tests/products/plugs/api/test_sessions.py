@@ -56,6 +56,14 @@ def test_sessions_are_listed_newest_first_in_pages(actor: Actor, plug: Plug) -> 
     assert second["next_cursor"] is None
 
 
+def test_the_api_lists_everybodys_sessions(actor: Actor, plug: Plug) -> None:
+    mine = make_session(plug)
+    ChatSession.objects.filter(pk=mine.pk).update(user_id=actor.user_id)
+    programs = make_session(plug)
+    listed = Door(actor)("GET", "").json()["data"]
+    assert [session["id"] for session in listed] == [programs.id, mine.id]
+
+
 def test_a_session_is_read_with_its_turns(actor: Actor, plug: Plug) -> None:
     session = make_session(plug)
     found = Door(actor)("GET", f"/{session.id}").json()

@@ -6,12 +6,15 @@ from http import HTTPStatus
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import F
 from django.test import Client
 
 from patchbay.kernel.accounts.models import Membership
 from patchbay.kernel.jobs import worker
+from patchbay.kernel.search import embedder
+from patchbay.kernel.search.models import IndexedDocument
 from patchbay.products.plugs import services
-from patchbay.products.plugs.models import Document, Plug, VersionText
+from patchbay.products.plugs.models import ChatMessage, ChatSession, Document, Plug, VersionText
 from patchbay.products.plugs.queries import reading
 from tests import factories
 
@@ -69,6 +72,86 @@ def test_an_upload_is_taken_and_a_bad_one_says_why(client: Client, plug: Plug) -
     assert client.post(address, {}, headers=json).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+def test_without_a_script_a_refused_upload_is_the_same_page_with_the_reason_at_the_field(
+    client: Client, plug: Plug, document: Document
+) -> None:
+    address = f"/plugs/{plug.slug}/documents"
+    refused = client.post(address, {"file": SimpleUploadedFile("empty.pdf", b"")})
+    assert refused.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    page = refused.content.decode()
+    assert re.search(r'id="files_error" role="alert">.*The file is empty\.', page, re.DOTALL)
+    assert 'aria-describedby="files_error"' in page
+    assert "terms" in page, "the documents are still there"
+    assert "Choose a file." in client.post(address).content.decode()
+    assert "files_error" not in client.get(f"/plugs/{plug.slug}/knowledge").content.decode()
+
+
+def test_without_a_script_all_chosen_files_are_taken(client: Client, plug: Plug) -> None:
+    files = [SimpleUploadedFile(f"note-{n}.md", f"# Note {n}".encode()) for n in range(3)]
+    answer = client.post(f"/plugs/{plug.slug}/documents", {"file": files})
+    assert answer["Location"] == f"/plugs/{plug.slug}/knowledge"
+    assert Document.objects.filter(plug=plug).count() == 3
+
+
+def test_it_is_said_while_a_ready_document_has_no_vectors_yet(client: Client, plug: Plug, document: Document) -> None:
+    address, htmx = f"/plugs/{plug.slug}/knowledge", {"hx-request": "true"}
+    IndexedDocument.objects.filter(document_id=document.id).update(embedded=0)
+    waiting = client.get(address, headers=htmx).content.decode()
+    assert "by keyword now, by meaning in a moment" in waiting
+    assert "every 3s" in waiting
+    assert "by meaning in a moment" in client.get(f"/plugs/{plug.slug}").content.decode()
+    IndexedDocument.objects.filter(document_id=document.id).update(embedded=F("units"))
+    done = client.get(address, headers=htmx).content.decode()
+    assert "by meaning" not in done
+    assert "every" not in done
+
+
+def test_without_an_embedder_no_vectors_are_promised(client: Client, plug: Plug, document: Document) -> None:
+    IndexedDocument.objects.filter(document_id=document.id).update(embedded=0)
+    embedder.set_provider(lambda: None)
+    try:
+        assert "by meaning" not in client.get(f"/plugs/{plug.slug}/knowledge").content.decode()
+    finally:
+        embedder.set_provider(None)
+
+
+def begin(plug: Plug, user_id: str | None, title: str) -> ChatSession:
+    session = ChatSession.objects.create(organisation_id=plug.organisation_id, plug=plug, user_id=user_id, title=title)
+    ChatMessage.objects.create(session=session, role="user", content=title)
+    return session
+
+
+def test_the_chat_lists_ones_own_conversations_with_this_plug_newest_first(
+    client: Client, owner: Membership, plug: Plug
+) -> None:
+    other_plug = services.create_plug(actor=owner.actor(), name="Other")
+    colleague = factories.member(owner.organisation_id)
+    for where, who, title in (
+        (plug, owner.user_id, "Mine first"),
+        (plug, colleague.user_id, "A colleague’s"),
+        (plug, None, "A program’s"),
+        (other_plug, owner.user_id, "Another plug’s"),
+        (plug, owner.user_id, "Mine second"),
+    ):
+        begin(where, who, title)
+    for address in (f"/plugs/{plug.slug}", f"/plugs/{plug.slug}/sessions"):
+        page = client.get(address).content.decode()
+        assert page.index("Mine second") < page.index("Mine first")
+        assert not any(title in page for title in ("colleague’s", "program’s", "Another plug’s"))
+
+
+def test_a_conversation_is_deleted_by_asking_first(client: Client, owner: Membership, plug: Plug) -> None:
+    session = begin(plug, owner.user_id, "How long is it kept?")
+    address = f"/plugs/{plug.slug}/sessions/{session.id}/delete"
+    asked = client.get(address).content.decode()
+    assert "How long is it kept?" in asked
+    assert "1 question to Terms" in asked
+    assert ChatSession.objects.filter(pk=session.pk).exists()
+    assert client.post(address)["Location"] == f"/plugs/{plug.slug}/sessions"
+    assert not ChatSession.objects.filter(pk=session.pk).exists()
+    assert "No conversation yet" in client.get(f"/plugs/{plug.slug}/sessions").content.decode()
+
+
 def test_the_table_asks_again_only_while_something_is_read(client: Client, owner: Membership, plug: Plug) -> None:
     services.upload_document(actor=owner.actor(), plug=plug, file=ContentFile(TEXT), filename="terms.md")
     address, htmx = f"/plugs/{plug.slug}/knowledge", {"hx-request": "true"}
@@ -112,7 +195,9 @@ def test_parts_of_a_text_without_pages_hold_all_of_it() -> None:
 
 def test_a_document_is_deleted_by_asking_first(client: Client, plug: Plug, document: Document) -> None:
     address = f"/plugs/{plug.slug}/documents/{document.id}"
-    assert "Delete terms?" in client.get(f"{address}/delete").content.decode()
+    asked = client.get(f"{address}/delete").content.decode()
+    assert "Delete terms?" in asked
+    assert re.search(r"<b>terms</b>, \d+ B, \d+ passages?", asked)
     assert client.get(address).status_code == HTTPStatus.OK
     client.post(f"{address}/delete")
     assert client.get(address).status_code == HTTPStatus.NOT_FOUND
@@ -129,7 +214,7 @@ def test_a_viewer_sees_but_cannot_change(client: Client, owner: Membership, plug
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/knowledge", "/documents/{document}", "/documents/{document}/delete", "?session=ses_1"]
+    "path", ["", "/knowledge", "/documents/{document}", "/documents/{document}/delete", "?session=ses_1", "/sessions"]
 )
 def test_a_stranger_finds_nothing(client: Client, plug: Plug, document: Document, path: str) -> None:
     client.force_login(factories.membership().user)
