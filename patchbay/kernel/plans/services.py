@@ -54,6 +54,10 @@ def _spoken(entitlement: str, *, plural: bool = True) -> str:
 def assign_plan(*, organisation_id: str, plan_code: str, at: datetime | None = None) -> None:
     """Put an organisation on a plan. Its months are counted from `at`; a later change keeps the anchor unless given.
 
+    Limits, features and rates hold at once, in every process. Credits do not move: the month under way keeps the
+    allowance that it began with, larger plan or smaller, and the new plan's is granted when the next month begins.
+    Who should have more before that is given a grant of its own (`ledger.services.grant`).
+
     Raises NotFoundError for an unknown plan.
     """
     if not Plan.objects.filter(code=plan_code).exists():
