@@ -1,16 +1,23 @@
-"""Work that joins rooms of the kernel which may not know each other: vectors for search, care of the outbox."""
+"""Work that joins rooms of the kernel which may not know each other: vectors, care of the outbox and the audit log."""
 
 from datetime import timedelta
 
+import structlog
+from django.utils import timezone
+
+from patchbay.kernel.audit import services as audit
 from patchbay.kernel.events import services as events
 from patchbay.kernel.jobs import registry
 from patchbay.kernel.jobs import services as jobs
+from patchbay.kernel.plans import queries as plans
+from patchbay.kernel.plans.contracts import Assignment
 from patchbay.kernel.search import services as search
 from patchbay.kernel.search.contracts import Scope
 
 # Vectors wait for whatever else there is to do, and give way every few seconds: a new document becomes ready first.
 EMBED_PRIORITY = -50
 EMBED_SECONDS = 3.0
+log = structlog.get_logger(__name__)
 
 
 @registry.task("site.embed_document", max_attempts=5, resumable=True)
@@ -33,6 +40,30 @@ def prune_events() -> None:
     events.prune()
 
 
+@registry.task("site.prune_audit")
+def prune_audit() -> None:
+    """Let go of audit events that are older than the organisation's plan keeps them; one that fails fails alone."""
+    after = ""
+    while page := plans.list_assignments(after=after):
+        for assignment in page:
+            try:
+                _prune_audit(assignment)
+            except Exception:
+                log.exception("audit log not pruned", organisation_id=assignment.organisation_id)
+        after = page[-1].organisation_id
+
+
+def _prune_audit(assignment: Assignment) -> None:
+    days = assignment.plan.limits["audit_retention_days"]
+    if days is None:
+        return
+    before, gone = timezone.now() - timedelta(days=days), 0
+    while some := audit.prune(assignment.organisation_id, before=before):
+        gone += some
+    if gone:
+        log.info("audit log pruned", organisation_id=assignment.organisation_id, events=gone, days=days)
+
+
 def enqueue_embedding(scope: Scope, document_id: str) -> None:
     """What search calls in the transaction that indexed a document."""
     jobs.enqueue(
@@ -45,4 +76,5 @@ def enqueue_embedding(scope: Scope, document_id: str) -> None:
 
 
 registry.schedule("site.embed_missing", every=timedelta(minutes=30))
+registry.schedule("site.prune_audit", every=timedelta(days=1))
 registry.schedule("site.prune_events", every=timedelta(days=1))

@@ -52,10 +52,14 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class ChainCheck:
-    """The outcome of recomputing a chain: `fault` is None when all `events` agree, else it says where and what."""
+    """The outcome of recomputing a chain: `fault` is None when all `events` agree, else it says where and what.
+
+    `let_go` counts the older events, which the plan keeps no longer; the chain was verified from the last one's digest.
+    """
 
     events: int
     fault: str | None = None
+    let_go: int = 0
 
     @property
     def sound(self) -> bool:

@@ -1,4 +1,7 @@
-"""The audit log and, for each organisation, where its chain ends. Triggers (migration 0002) make both append-only."""
+"""The audit log and, for each organisation, where its chain begins and ends.
+
+Triggers (migrations 0002, 0003) make both append-only; only what lies before the anchor may be deleted.
+"""
 
 from django.db import models
 
@@ -40,11 +43,16 @@ class AuditEvent(models.Model):
 
 
 class AuditHead(models.Model):
-    """The end of an organisation's chain; its row lock puts concurrent events in order."""
+    """The end of an organisation's chain; its row lock puts concurrent events in order.
+
+    `anchor_sequence` and `anchor_digest` are of the last event that was let go: the chain that is kept goes on there.
+    """
 
     organisation_id = models.CharField(primary_key=True, max_length=LENGTH)
     sequence = models.PositiveBigIntegerField(default=0)
     digest = models.CharField(max_length=HASH_LENGTH, default="0" * HASH_LENGTH)
+    anchor_sequence = models.PositiveBigIntegerField(default=0)
+    anchor_digest = models.CharField(max_length=HASH_LENGTH, default="0" * HASH_LENGTH)
 
     def __str__(self) -> str:
         return f"{self.organisation_id} at {self.sequence}"

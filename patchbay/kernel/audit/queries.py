@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from patchbay.kernel.audit import chain, contracts
-from patchbay.kernel.audit.models import HASH_LENGTH, AuditEvent, AuditHead
+from patchbay.kernel.audit.models import AuditEvent, AuditHead
 from patchbay.lib.errors import FieldError, InvalidError, NotFoundError
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 
@@ -85,23 +85,36 @@ def get_event(organisation_id: str, event_id: str) -> contracts.AuditEvent:
 
 
 def verify_chain(organisation_id: str) -> contracts.ChainCheck:
-    """Recompute the whole chain of an organisation and compare it with what is stored.
+    """Recompute the chain of an organisation, from its anchor on, and compare it with what is stored.
 
-    Events written meanwhile are left to the next check: the end of the chain is read first.
+    Events written meanwhile are left to the next check: the end of the chain is read first. If the oldest were let go
+    meanwhile, it is recomputed from the new anchor.
     """
-    head = AuditHead.objects.filter(pk=organisation_id).first()
-    end, end_digest = (head.sequence, head.digest) if head else (0, "0" * HASH_LENGTH)
-    rows = AuditEvent.objects.filter(organisation_id=organisation_id, sequence__lte=end).order_by("sequence")
-    seen, digest = 0, "0" * HASH_LENGTH
-    for row in rows.iterator(chunk_size=1000):
+    head = _head(organisation_id)
+    seen, fault = _verify(head)
+    while fault and (now := _head(organisation_id)).anchor_sequence != head.anchor_sequence:
+        head = now
+        seen, fault = _verify(head)
+    return contracts.ChainCheck(seen - head.anchor_sequence, fault, let_go=head.anchor_sequence)
+
+
+def _head(organisation_id: str) -> AuditHead:
+    return AuditHead.objects.filter(pk=organisation_id).first() or AuditHead(organisation_id=organisation_id)
+
+
+def _verify(head: AuditHead) -> tuple[int, str | None]:
+    """Return the last event that agrees, and what is wrong with the one after it."""
+    rows = AuditEvent.objects.filter(organisation_id=head.organisation_id, sequence__lte=head.sequence)
+    seen, digest = head.anchor_sequence, head.anchor_digest
+    for row in rows.order_by("sequence").iterator(chunk_size=1000):
         if row.sequence != seen + 1:
-            return contracts.ChainCheck(seen, f"Event {seen + 1} is missing.")
+            return seen, f"Event {seen + 1} is missing."
         if row.previous_digest != digest or row.digest != chain.digest_of(row):
-            return contracts.ChainCheck(seen, f"Event {row.sequence} was changed after it was written.")
+            return seen, f"Event {row.sequence} was changed after it was written."
         seen, digest = row.sequence, row.digest
-    if seen != end or digest != end_digest:
-        return contracts.ChainCheck(seen, f"The chain ends at event {seen}; {end} were written.")
-    return contracts.ChainCheck(seen)
+    if seen != head.sequence or digest != head.digest:
+        return seen, f"The chain ends at event {seen}; {head.sequence} were written."
+    return seen, None
 
 
 def _shown(row: AuditEvent) -> contracts.AuditEvent:

@@ -1,15 +1,18 @@
 """Writing the audit log: in the transaction of what it tells of, so that neither stands without the other."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Min
 from django.utils import timezone
 
 from patchbay.kernel.audit import chain
 from patchbay.kernel.audit.models import AuditEvent, AuditHead
 from patchbay.lib.actor import Actor
 
+PRUNE_LIMIT = 5_000  # events let go in one transaction
 _NAME_LENGTH = 200
 
 
@@ -51,6 +54,26 @@ def record(
     event.save(force_insert=True)
     head.sequence, head.digest = event.sequence, event.digest
     head.save(update_fields=["sequence", "digest"])
+
+
+@transaction.atomic
+def prune(organisation_id: str, *, before: datetime, limit: int = PRUNE_LIMIT) -> int:
+    """Let go of at most `limit` of the oldest events, those before a time; return how many went.
+
+    They go as a prefix of the chain. The head keeps the digest of the last one, from which the rest is verified.
+    """
+    head = AuditHead.objects.select_for_update().filter(pk=organisation_id).first()
+    if head is None:
+        return 0
+    rows = AuditEvent.objects.filter(organisation_id=organisation_id)
+    first_kept = rows.filter(created_at__gte=before).aggregate(first=Min("sequence"))["first"] or head.sequence + 1
+    last = min(first_kept - 1, head.anchor_sequence + limit)
+    if last <= head.anchor_sequence:
+        return 0
+    head.anchor_sequence, head.anchor_digest = last, rows.get(sequence=last).digest
+    head.save(update_fields=["anchor_sequence", "anchor_digest"])
+    gone, _ = rows.filter(sequence__lte=last).delete()
+    return gone
 
 
 def _locked_head(organisation_id: str) -> AuditHead:
