@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "patchbay.web.middleware.SecurityHeadersMiddleware",
     "patchbay.web.middleware.StaticFilesMiddleware",
+    "patchbay.web.uploads.UploadMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "patchbay.site.problems.ProblemMiddleware",

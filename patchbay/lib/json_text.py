@@ -6,6 +6,7 @@ from typing import Any
 
 from patchbay.lib.errors import AppError, BadRequestError, FieldError, InvalidError
 
+NUL_FAULT = "It holds a NUL character, which no text here may have."
 _NEXT_STEP = "Encode the body as JSON in UTF-8, with a library rather than by hand."
 
 
@@ -71,7 +72,7 @@ def _fault(text: str) -> str | None:
     if _has_surrogate(text):
         return "It holds one half of a surrogate pair (`\\ud800` to `\\udfff`), which is no character."
     if "\0" in text:  # PostgreSQL keeps no such text
-        return "It holds a NUL character, which no text here may have."
+        return NUL_FAULT
     return None
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError as NinjaAuthenticationError
 from ninja.errors import AuthorizationError as NinjaAuthorizationError
@@ -138,6 +139,8 @@ def _known(error: Exception) -> AppError:
         )
     if isinstance(error, ValidationError):
         return InvalidError("Some of the input is not right.", fields=_fields(error.errors))
+    if isinstance(error, MultiPartParserError):
+        return InvalidError("The form with the file cannot be read.", fields=(FieldError("file", str(error)),))
     if isinstance(error, NinjaAuthorizationError):
         return ForbiddenError()
     if isinstance(error, HttpError) and error.status_code == 400:  # ninja wraps what the parser raises

@@ -60,3 +60,17 @@ def test_every_problem_has_a_next_step(call: Any, method: str, path: str, status
     problem = call(method, path)
     assert problem["status"] == status
     assert problem["next_step"]
+
+
+def test_a_file_whose_name_is_no_text_is_refused_and_so_is_one_without_end() -> None:
+    client = Client(headers={"authorization": f"Bearer {factories.key().secret}"}, raise_request_exception=False)
+    client.post("/v1/plugs", {"name": "Harbour"}, "application/json")
+    for name, words in ((b"a\0b.txt", "NUL character"), (b"x" * 20_000, "header size")):
+        head = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="' + name + b'"\r\n\r\n'
+        body = head + b"The fee is 40 pounds.\r\n--xx--\r\n"
+        answer = client.generic("POST", "/v1/plugs/harbour/documents", body, "multipart/form-data; boundary=xx")
+        problem = answer.json()
+        assert answer.status_code == problem["status"] == 422
+        assert problem["errors"][0]["field"] == "file"
+        assert words in problem["errors"][0]["message"]
+        assert client.get("/v1/plugs/harbour/documents").json()["data"] == []

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 MAX_QUERY_CHARACTERS = 4_000
 MAX_WORDS = 32
-EMBED_BATCH = 128  # about three seconds of work lost at most when a worker dies
+EMBED_BATCH = 32  # a second of work or two: so long at most a new document waits for its turn
 EMBED_SECONDS = 120.0
 _follow_up: Callable[[Scope, str], None] | None = None
 _directories: Directories | None = None

@@ -26,6 +26,7 @@ from patchbay.lib.errors import (
     problem,
 )
 from patchbay.lib.ids import new_id
+from patchbay.lib.json_text import NUL_FAULT
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.engine.books import KernelMeter
 from patchbay.products.gateway.engine.contracts import Act, Delta
@@ -170,7 +171,9 @@ async def _read_body(request: Request) -> tuple[bytes, ChatBody]:
     request.require_json()
     raw = await request.body(BODY_LIMIT)
     body = decode_json(raw, ChatBody)
-    if not body.message.strip() or "\0" in body.message:
+    if "\0" in body.message:
+        raise InvalidError("The question is not text.", fields=(FieldError("message", NUL_FAULT),))
+    if not body.message.strip():
         raise InvalidError("There is no question.", fields=(FieldError("message", "Write a question, as plain text."),))
     return raw, body
 

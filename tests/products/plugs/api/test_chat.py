@@ -170,6 +170,11 @@ async def test_bad_input_names_its_field_and_costs_nothing(
     assert not world.meter.held
 
 
+async def test_a_question_with_a_nul_is_refused_for_what_it_is(world: World) -> None:
+    [error] = (await world.ask(message="How\0long?")).json()["errors"]
+    assert (error["field"], "NUL" in error["message"]) == ("message", True)
+
+
 async def test_an_unknown_key_is_unauthenticated(world: World) -> None:
     assert (await world.ask(secret="sme_live_" + "0" * 32)).status == 401
     assert (await world.ask(secret="nonsense")).status == 401

@@ -1,12 +1,15 @@
 """Word, HTML, Markdown and text become the same blocks."""
 
+import io
+
 import docx
 import pytest
 
 from patchbay.products.plugs.engine.digest import Digest, digest
 from patchbay.products.plugs.engine.parsing import detect
+from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
 from patchbay.products.plugs.engine.parsing.numbering import formatted
-from tests.products.plugs.files import docx_bytes
+from tests.products.plugs.files import docx_bytes, docx_with_document
 
 
 def units(found: Digest) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -97,3 +100,17 @@ def test_text_has_headings_paragraphs_and_items() -> None:
         ("item", "- by transfer", ("4.2 Payment terms",)),
         ("item", "- by card", ("4.2 Payment terms",)),
     ]
+
+
+def test_a_word_document_that_declares_entities_is_refused() -> None:
+    body = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body><w:p><w:r>'
+    text = b"<w:t>&x; The fee is 40 pounds.</w:t></w:r></w:p></w:body></w:document>"
+    declared = b'<!DOCTYPE w [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    with pytest.raises(UnreadableError, match="declares entities"):
+        digest(docx_with_document(declared + body + text), detect.DOCX)
+
+
+def test_a_page_of_bare_tags_is_html_by_its_name() -> None:
+    data = b"<div>" * 9 + b"The fee is 40 pounds."
+    assert detect.detect(io.BytesIO(data), "fees.html") == detect.HTML
+    assert detect.detect(io.BytesIO(b"a < b, and b > c"), "note.html") == detect.TEXT

@@ -196,3 +196,8 @@ def test_no_entry_of_a_table_of_contents_is_an_answer() -> None:
     assert [(unit.page, found.text[unit.start : unit.end]) for unit in found.units] == [
         (2, "Whoever holds a key returns it within two days of leaving.")
     ]
+
+
+def test_pages_that_all_say_the_same_are_kept() -> None:
+    found = read(scanned_pdf(["The berth is closed in winter."] * 3))
+    assert [found.text[unit.start : unit.end] for unit in found.units] == ["The berth is closed in winter."] * 3

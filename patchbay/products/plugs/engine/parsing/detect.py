@@ -36,7 +36,7 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
 )
 _ZIPPED = ((b"xl/", "an Excel workbook"), (b"ppt/", "a PowerPoint presentation"), (b"META-INF/", "an archive"))
 _HTML_OPENERS = (b"<!doctype html", b"<html", b"<head", b"<body")
-_HTML_TAGS = (b"</p>", b"</div>", b"</body>", b"</table>", b"</h1>", b"</li>", b"</script>")
+_HTML_TAGS = (b"<p>", b"<div", b"</body>", b"<table", b"<h1", b"<li", b"<script", b"</")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 

@@ -61,7 +61,10 @@ def _xml(archive: zipfile.ZipFile, name: str, *, optional: bool = False) -> Any:
     if len(data) > MAX_PART_BYTES or (len(data) > _MIN_SUSPECT and len(data) > MAX_RATIO * max(1, entry.compress_size)):
         raise UnreadableError("The Word document unpacks to far more than it should; it was not read.")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, remove_pis=True)
-    return etree.fromstring(data, parser)
+    root = etree.fromstring(data, parser)
+    if root.getroottree().docinfo.internalDTD is not None:  # Word writes none; one is there to declare entities
+        raise UnreadableError("The Word document declares entities of its own, which no Word document does.")
+    return root
 
 
 def _heading_styles(styles: Any) -> dict[str, int]:

@@ -31,7 +31,7 @@ def drop_furniture(pages: Sequence[list[Segment]], heights: Sequence[float]) -> 
     seen = Counter(key for lines in margins for key in {_key(line) for line in lines})
     counted = Counter(place for at, lines in enumerate(margins) for place in set(_places(lines, at)))
     often = max(_FEW_PAGES, len(pages) // _COUNTED_SHARE)
-    return [
+    kept = [
         _without(
             segments,
             [
@@ -44,6 +44,7 @@ def drop_furniture(pages: Sequence[list[Segment]], heights: Sequence[float]) -> 
         )
         for at, (segments, lines) in enumerate(zip(pages, margins, strict=True))
     ]
+    return kept if any(kept) else list(pages)  # a stack of forms that say the same is no stack of empty pages
 
 
 def _places(lines: Sequence[Sequence[Segment]], page: int) -> list[tuple[int, int]]:
