@@ -1,8 +1,11 @@
 """`patchbay serve`: pages, API and hot path in one process, background jobs in a child that dies with it."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import NoReturn
 
 from patchbay.config.cli.boot import boot, set_up_alone
 
@@ -44,12 +47,17 @@ def run(arguments: argparse.Namespace) -> int:
                 lifespan="on",
             )
         )
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn raises it again when it is done: what is below must still run
         server.run()
         return 0 if server.started else 1
     finally:
         if supervisor:
             supervisor.stop()
         checkpointer.stop()
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
 
 
 def _demo_greeting() -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.db import connections
 
 from patchbay.kernel.jobs import engine
+from patchbay.kernel.jobs.errors import InterruptedJobError
 from patchbay.kernel.jobs.models import Job
 
 
@@ -26,6 +27,8 @@ class RunningTask:
     def _run(self) -> None:
         try:
             engine.call(self.job)
+        except InterruptedJobError as error:
+            self.error = error.with_traceback(None)  # its frames would keep alive what the task was in the midst of
         except BaseException as error:
             self.error = error
         finally:
