@@ -53,7 +53,7 @@ class BadRequestError(AppError):
 
 class UnauthenticatedError(AppError):
     status, code, title = 401, "unauthenticated", "A valid API key is needed"
-    advice = "Send a valid API key as `Authorization: Bearer sme_live_…`."
+    advice = "Send a valid API key in the Authorization header, as a bearer token."
 
 
 class ForbiddenError(AppError):
@@ -68,7 +68,7 @@ class NotFoundError(AppError):
 
 class MethodNotAllowedError(AppError):
     status, code, title = 405, "method_not_allowed", "This address does not take that method"
-    advice = "Use a method that the `Allow` header names."
+    advice = "Use a method that the Allow header names."
 
 
 class ConflictError(AppError):
@@ -93,7 +93,7 @@ class InvalidError(AppError):
 
 class RateLimitedError(AppError):
     status, code, title = 429, "rate_limited", "Too many requests"
-    advice = "Wait for the seconds in `Retry-After`, then send it again."
+    advice = "Wait for the seconds that Retry-After names, then send it again."
 
 
 class UnavailableError(AppError):

@@ -27,6 +27,8 @@ SIGNED_IN = (
     "/members",
     "/audit",
     "/settings",
+    "/plugs/terms/sessions",
+    "/settings/sessions/others",
     "/password/change",
 )
 FIRST_LOAD = 120 * 1024
