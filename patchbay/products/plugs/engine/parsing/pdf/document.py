@@ -13,11 +13,12 @@ from patchbay.products.plugs.engine.parsing.pdf.furniture import drop_furniture
 from patchbay.products.plugs.engine.parsing.pdf.layout import order_lines
 from patchbay.products.plugs.engine.parsing.pdf.rules import horizontal_rules
 from patchbay.products.plugs.engine.parsing.pdf.segments import PageText, Segment
+from patchbay.products.plugs.engine.parsing.pdf.tables import MAX_GAP
 
 MAX_PAGES = 5_000
 _SHOWN = 12
 _SAME_LINE = 4.0  # points
-_WRAPPED = 6  # lines that a wrapped cell may put between two full lines of a table
+_WIDE = 0.6  # of the text's width: a piece this wide is a line of prose
 
 
 def parse(data: bytes) -> Parsed:
@@ -92,20 +93,28 @@ def _page(page: Any, budget: TextBudget, fonts: Fonts) -> tuple[list[Segment], f
 
 
 def _may_wrap_cells(segments: list[Segment]) -> bool:
-    """Whether lines of several pieces stand around one of fewer: only then does it matter where rows are ruled off."""
-    counts: list[int] = []
-    height = float("inf")
-    for middle in sorted((segment.middle for segment in segments), reverse=True):
-        if height - middle < _SAME_LINE:
+    """Whether uneven lines may be of one table: only then does it matter where rows are ruled off."""
+    if not segments:
+        return False
+    wide = _WIDE * (max(segment.right for segment in segments) - min(segment.left for segment in segments))
+    counts: list[int] = []  # pieces of each line; 0 where no table goes on: a line of prose, or much white
+    last: Segment | None = None
+    for segment in sorted(segments, key=lambda each: -each.middle):
+        if last and last.middle - segment.middle < _SAME_LINE:
             counts[-1] += 1
-        else:
-            counts.append(1)
-            height = middle
-    wide = [at for at, count in enumerate(counts) if count > 1]
-    return any(
-        after - before <= _WRAPPED and (after - before > 1 or counts[before] != counts[after])
-        for before, after in itertools.pairwise(wide)
-    )
+            continue
+        if last and last.middle - segment.middle > MAX_GAP * segment.size:
+            counts.append(0)
+        counts.append(0 if segment.right - segment.left > wide else 1)
+        last = segment
+    runs = (list(run) for inside, run in itertools.groupby(counts, bool) if inside)
+    return any(_is_uneven(run) for run in runs)
+
+
+def _is_uneven(counts: list[int]) -> bool:
+    """Whether the lines from the first with several pieces to the last have different numbers of them."""
+    several = [at for at, count in enumerate(counts) if count > 1]
+    return bool(several) and len(set(counts[several[0] : several[-1] + 1])) > 1
 
 
 def _has_image(page: Any) -> bool:

@@ -61,6 +61,7 @@ class PageText:
         self._page = textpage
         self._text = text
         self._fonts = fonts
+        self._has_marks = _MARK.search(text) is not None
         # Text and characters count differently where a page has characters without text or beyond UTF-16's plane.
         self._same_index = characters == len(text)
         self._box = tuple(ctypes.c_double() for _ in range(4))
@@ -91,7 +92,8 @@ class PageText:
             return []
         face = self._face(text, start, first, last if len(boxes) > 1 else first)
         if " " in text:
-            text = self._tie_marks(text, start, face.size)
+            if self._has_marks:
+                text = self._tie_marks(text, start, face.size)
             groups = _grouped(boxes, face.size * GAP)
             if len(groups) > 1:
                 return self._cut(text, start, groups, face, broken)

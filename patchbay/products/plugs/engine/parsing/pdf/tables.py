@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from patchbay.products.plugs.engine.parsing.pdf.layout import Line
 from patchbay.products.plugs.engine.parsing.pdf.segments import Segment
 
-_MAX_GAP = 3.5  # in font sizes: lines further apart are not of one table
+MAX_GAP = 3.5  # in font sizes: lines further apart are not of one table
 _MIN_FULL = 2
 _NEARLY_ALL = 0.8
 _FAR = 1.25  # rows of a table stand this much further apart than the lines of one cell
@@ -53,7 +53,7 @@ def _end(lines: Sequence[Line], position: int) -> int:
     while end < len(lines):
         line = lines[end]
         apart = end > position and (
-            line.region != lines[end - 1].region or lines[end - 1].middle - line.middle > _MAX_GAP * line.size
+            line.region != lines[end - 1].region or lines[end - 1].middle - line.middle > MAX_GAP * line.size
         )
         if apart:
             break
