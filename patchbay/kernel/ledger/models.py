@@ -8,8 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from patchbay.lib.ids import LENGTH, id_factory
+from patchbay.lib.listing import Listing
 
 KEY_LENGTH = 200
+HISTORY = Listing("ledger_entry", "idempotency_key")
 
 
 class CreditAccount(models.Model):
@@ -167,14 +169,8 @@ class Draw(models.Model):
         return f"{self.holder_id} from {self.lot_id}"
 
 
-class Entry(models.Model):
-    """One movement, balanced by construction: `amount_micro` leaves one account and enters another.
-
-    Append-only by database triggers. Keys are time-sortable (`moves.entry_key`), so the primary key is also the order
-    of the history, and the only index that a settle pays for.
-    """
-
-    pk = models.CompositePrimaryKey("organisation_id", "idempotency_key")
+class _EntryColumns(models.Model):
+    position = models.BigAutoField(primary_key=True, editable=False)
     organisation_id = models.CharField(max_length=LENGTH)
     kind = models.CharField(max_length=10)
     debit_account = models.CharField(max_length=LENGTH)
@@ -186,10 +182,29 @@ class Entry(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount_micro}"
+
+
+class Entry(_EntryColumns):
+    """One movement, balanced by construction: `amount_micro` leaves one account and enters another.
+
+    Append-only by database triggers; `position` is the order of commit. An organisation uses a key once. Read an
+    organisation's entries as `HistoryEntry`: this table has no order by organisation (`lib/listing.py`).
+    """
+
+    class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(amount_micro__gt=0), name="entry_amount_positive"),
             models.CheckConstraint(condition=~Q(debit_account=F("credit_account")), name="entry_moves"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.kind} {self.amount_micro}"
+
+class HistoryEntry(_EntryColumns):
+    """The same rows by organisation, in the order of their keys, which are time-sortable (`moves.entry_key`)."""
+
+    class Meta:
+        managed = False
+        db_table = "ledger_entry_history"

@@ -22,7 +22,7 @@ from patchbay.kernel.ledger.contracts import (
     HoldView,
     LotView,
 )
-from patchbay.kernel.ledger.models import Entry, Hold, Lease, Lot
+from patchbay.kernel.ledger.models import HistoryEntry, Hold, Lease, Lot
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.money import to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
@@ -41,7 +41,8 @@ SELECT
 
 # One statement sees one state, whatever transaction it runs in and whatever leases move meanwhile.
 _BOOKS = """
-SELECT 'entry', organisation_id, kind, debit_account, credit_account, SUM(amount_micro) FROM ledger_entry {where}
+SELECT 'entry', organisation_id, kind, debit_account, credit_account, SUM(amount_micro)
+  FROM ledger_entry_history {where}
   GROUP BY organisation_id, kind, debit_account, credit_account
 UNION ALL SELECT 'account', organisation_id, id, '', '', balance_micro FROM ledger_lot {where}
 UNION ALL SELECT 'account', organisation_id, id, '', '', balance_micro FROM ledger_lease {where}
@@ -145,8 +146,8 @@ def _csv(rows: Iterable[tuple[str, ...]]) -> str:
 
 def filter_entries(
     organisation_id: str, *, kind: str | None, since: datetime | None, until: datetime | None
-) -> QuerySet[Entry]:
-    rows = Entry.objects.filter(organisation_id=organisation_id, kind__in=[kind] if kind else VISIBLE)
+) -> QuerySet[HistoryEntry]:
+    rows = HistoryEntry.objects.filter(organisation_id=organisation_id, kind__in=[kind] if kind else VISIBLE)
     if since:
         rows = rows.filter(created_at__gte=since)
     if until:
@@ -168,15 +169,14 @@ def hold_view(row: Hold) -> HoldView:
 
 def spent_by_request(organisation_id: str) -> dict[str, int]:
     """Return what each request was charged, in micro-credits."""
-    rows = Entry.objects.filter(organisation_id=organisation_id, credit_account=SPENT)
+    rows = HistoryEntry.objects.filter(organisation_id=organisation_id, credit_account=SPENT)
     return dict(rows.values_list("request_id").annotate(total=Sum("amount_micro")))
 
 
 def total_granted(organisation_id: str) -> int:
     """Return the sum of all grants, spent or not."""
-    return (
-        Entry.objects.filter(organisation_id=organisation_id, kind="grant").aggregate(t=Sum("amount_micro"))["t"] or 0
-    )
+    rows = HistoryEntry.objects.filter(organisation_id=organisation_id, kind="grant")
+    return rows.aggregate(total=Sum("amount_micro"))["total"] or 0
 
 
 def total_leased(organisation_id: str) -> int:
@@ -243,7 +243,7 @@ def _sum(rows: QuerySet[Lease]) -> int:
     return rows.aggregate(total=Sum("balance_micro"))["total"] or 0
 
 
-def _entry_view(row: Entry) -> EntryView:
+def _entry_view(row: HistoryEntry) -> EntryView:
     incoming = row.kind == "grant"
     return EntryView(
         f"entry_{row.idempotency_key}",

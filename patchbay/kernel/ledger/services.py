@@ -34,7 +34,7 @@ from patchbay.kernel.ledger.engine.processes import (
 )
 from patchbay.kernel.ledger.engine.settling import settle_many, settle_one
 from patchbay.kernel.ledger.errors import HoldClosedError, KeyReusedError, insufficient
-from patchbay.kernel.ledger.models import Clawback, CreditAccount, Entry, Hold, Lot
+from patchbay.kernel.ledger.models import HISTORY, Clawback, CreditAccount, Entry, Hold, Lot
 from patchbay.kernel.ledger.queries import hold_view
 from patchbay.lib.errors import NotFoundError, UnavailableError
 from patchbay.lib.ids import new_id
@@ -261,6 +261,14 @@ def expire_due(limit: int = 1000) -> int:
                 _close_hold(row, "expired", now)
                 done += 1
     return done
+
+
+def order_history() -> bool:
+    """List entries by organisation when thousands wait for it; return whether they did.
+
+    For the ledger threads, which have no transaction open; histories are whole without it, and slower.
+    """
+    return HISTORY.move()
 
 
 def _close_hold(row: Hold, state: str, now: datetime) -> None:

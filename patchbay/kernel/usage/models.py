@@ -4,16 +4,13 @@ from django.db import models
 from django.db.models import Q
 
 from patchbay.lib.ids import LENGTH, id_factory
+from patchbay.lib.listing import Listing
+
+HISTORY = Listing("usage_usagerecord", "request_id")
 
 
-class UsageRecord(models.Model):
-    """One metered act; exactly one per request of an organisation.
-
-    `cost_micro` was charged, `loss_micro` could not be. Request ids are time-sortable, so the primary key is also the
-    order of the history, and the only index that a settle pays for.
-    """
-
-    pk = models.CompositePrimaryKey("organisation_id", "request_id")
+class _RecordColumns(models.Model):
+    position = models.BigAutoField(primary_key=True, editable=False)
     request_id = models.CharField(max_length=LENGTH + 40)
     organisation_id = models.CharField(max_length=LENGTH)
     key_id = models.CharField(max_length=LENGTH, blank=True)
@@ -37,6 +34,20 @@ class UsageRecord(models.Model):
     loss_micro = models.BigIntegerField(default=0)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.request_id
+
+
+class UsageRecord(_RecordColumns):
+    """One metered act; exactly one per request of an organisation.
+
+    `cost_micro` was charged, `loss_micro` could not be. Look a request up here; list an organisation's as
+    `HistoryRecord`: this table has no order by organisation (`lib/listing.py`).
+    """
+
+    class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(cost_micro__gte=0, loss_micro__gte=0), name="usage_cost_not_negative"),
             models.CheckConstraint(
@@ -44,8 +55,13 @@ class UsageRecord(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return self.request_id
+
+class HistoryRecord(_RecordColumns):
+    """The same rows by organisation, in the order of their request ids, which are time-sortable."""
+
+    class Meta:
+        managed = False
+        db_table = "usage_usagerecord_history"
 
 
 class RequestClaim(models.Model):

@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Sum
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.plans.contracts import CostLine
 from patchbay.kernel.usage.contracts import RecordView
-from patchbay.kernel.usage.models import UsageRecord
+from patchbay.kernel.usage.models import HistoryRecord, UsageRecord
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 
 _decode_lines = msgspec.json.Decoder(tuple[CostLine, ...]).decode
@@ -59,7 +59,7 @@ def count_records(organisation_id: str, *, since: datetime | None = None, until:
 def verify(organisation_id: str) -> list[str]:
     """Return each request whose record and ledger entries disagree; an empty list means sound."""
     spent = ledger.spent_by_request(organisation_id)
-    rows = UsageRecord.objects.filter(organisation_id=organisation_id).values_list("request_id", "cost_micro")
+    rows = HistoryRecord.objects.filter(organisation_id=organisation_id).values_list("request_id", "cost_micro")
     recorded = dict(rows)
     return [
         f"{request_id}: recorded {cost}, charged {spent.get(request_id, 0)}"
@@ -68,15 +68,15 @@ def verify(organisation_id: str) -> list[str]:
     ]
 
 
-def _filter(organisation_id: str, **conditions: object) -> QuerySet[UsageRecord]:
+def _filter(organisation_id: str, **conditions: object) -> QuerySet[HistoryRecord]:
     since, until = conditions.pop("since"), conditions.pop("until")
-    rows = UsageRecord.objects.filter(organisation_id=organisation_id)
+    rows = HistoryRecord.objects.filter(organisation_id=organisation_id)
     rows = rows.filter(**{name: value for name, value in conditions.items() if value})
     if since:
         rows = rows.filter(created_at__gte=since)
     return rows.filter(created_at__lt=until) if until else rows
 
 
-def _view(row: UsageRecord) -> RecordView:
+def _view(row: UsageRecord | HistoryRecord) -> RecordView:
     fields = {name: getattr(row, name) for name in RecordView.__slots__ if name not in ("id", "lines")}
     return RecordView(id=f"usage_{row.request_id.rpartition('_')[2]}", lines=_decode_lines(row.lines), **fields)

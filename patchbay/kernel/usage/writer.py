@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 512
 PATIENCE_SECONDS = 15.0
+ORDER_SECONDS = 1.0
 RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 Outcome = Charge | Exception
 
@@ -58,6 +59,7 @@ class Writer:
         self._stopping = False
         self._failures = 0
         self._next_try = 0.0
+        self._order_at = 0.0
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.book = LeaseBook(self._nudge.set)
         self._keeper = LeaseKeeper(self.book)
@@ -152,6 +154,7 @@ class Writer:
                 self._recover()
             if not self._stopping:
                 self._keeper.turn()
+                self._order_history()
         except FencedError:
             self._reopen()
         except (OperationalError, InterfaceError) as error:
@@ -253,6 +256,11 @@ class Writer:
                 loop.call_soon_threadsafe(_wake_all, resolved)
             except RuntimeError:  # the loop is closed: the work is committed, nobody waits
                 log.info("settle_without_waiter", count=len(resolved))
+
+    def _order_history(self) -> None:
+        """Bring what was written into the order of organisations; a table a turn, because others wait meanwhile."""
+        if time.monotonic() >= self._order_at and not (ledger.order_history() or records.order_history()):
+            self._order_at = time.monotonic() + ORDER_SECONDS
 
     # -- failure and recovery -----------------------------------------------------------------------------------
 

@@ -14,6 +14,25 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='HistoryEntry',
+            fields=[
+                ('position', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ('organisation_id', models.CharField(max_length=40)),
+                ('kind', models.CharField(max_length=10)),
+                ('debit_account', models.CharField(max_length=40)),
+                ('credit_account', models.CharField(max_length=40)),
+                ('amount_micro', models.BigIntegerField()),
+                ('idempotency_key', models.CharField(max_length=208)),
+                ('request_id', models.CharField(blank=True, max_length=80)),
+                ('reason', models.CharField(blank=True, max_length=200)),
+                ('created_at', models.DateTimeField()),
+            ],
+            options={
+                'db_table': 'ledger_entry_history',
+                'managed': False,
+            },
+        ),
+        migrations.CreateModel(
             name='Clawback',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -40,7 +59,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Entry',
             fields=[
-                ('pk', models.CompositePrimaryKey('organisation_id', 'idempotency_key', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('position', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
                 ('organisation_id', models.CharField(max_length=40)),
                 ('kind', models.CharField(max_length=10)),
                 ('debit_account', models.CharField(max_length=40)),

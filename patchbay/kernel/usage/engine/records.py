@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 
 from patchbay.kernel.ledger.contracts import Charge
 from patchbay.kernel.usage.contracts import UsageRecord
-from patchbay.kernel.usage.models import RequestClaim
+from patchbay.kernel.usage.models import HISTORY, RequestClaim
 from patchbay.kernel.usage.models import UsageRecord as RecordRow
 from patchbay.lib.transactions import ManyRows
 
@@ -94,6 +94,11 @@ def insert_once(cursor: Any, row: Row) -> bool:
     else:
         cursor.execute(_INSERT_POSTGRESQL + _ONCE, [[value] for value in row])
     return bool(cursor.rowcount)
+
+
+def order_history() -> bool:
+    """List records by organisation, as `ledger.order_history` does entries."""
+    return HISTORY.move()
 
 
 class Before(Charge, frozen=True):

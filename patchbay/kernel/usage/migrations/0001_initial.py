@@ -13,6 +13,37 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='HistoryRecord',
+            fields=[
+                ('position', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ('request_id', models.CharField(max_length=80)),
+                ('organisation_id', models.CharField(max_length=40)),
+                ('key_id', models.CharField(blank=True, max_length=40)),
+                ('user_id', models.CharField(blank=True, max_length=40)),
+                ('product', models.CharField(blank=True, max_length=20)),
+                ('operation', models.CharField(blank=True, max_length=40)),
+                ('plug_id', models.CharField(blank=True, max_length=40)),
+                ('model', models.CharField(blank=True, max_length=120)),
+                ('provider', models.CharField(blank=True, max_length=40)),
+                ('environment', models.CharField(max_length=4)),
+                ('prompt_tokens', models.PositiveBigIntegerField(default=0)),
+                ('cached_tokens', models.PositiveBigIntegerField(default=0)),
+                ('completion_tokens', models.PositiveBigIntegerField(default=0)),
+                ('estimated', models.BooleanField(default=False)),
+                ('latency_ms', models.PositiveBigIntegerField(default=0)),
+                ('outcome', models.CharField(blank=True, max_length=20)),
+                ('tries', models.PositiveSmallIntegerField(default=1)),
+                ('lines', models.TextField(default='[]', help_text='Cost lines as JSON, as the price list made them')),
+                ('created_at', models.DateTimeField()),
+                ('cost_micro', models.BigIntegerField(default=0)),
+                ('loss_micro', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'db_table': 'usage_usagerecord_history',
+                'managed': False,
+            },
+        ),
+        migrations.CreateModel(
             name='RequestClaim',
             fields=[
                 ('id', models.CharField(default=functools.partial(patchbay.lib.ids.new_id, *('claim',), **{}), editable=False, max_length=40, primary_key=True, serialize=False)),
@@ -31,7 +62,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='UsageRecord',
             fields=[
-                ('pk', models.CompositePrimaryKey('organisation_id', 'request_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('position', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
                 ('request_id', models.CharField(max_length=80)),
                 ('organisation_id', models.CharField(max_length=40)),
                 ('key_id', models.CharField(blank=True, max_length=40)),
