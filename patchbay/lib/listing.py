@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the names of tables and columns are our code's
 """Tables that are written by all organisations at once and read by one: their order by organisation, written behind.
 
 On SQLite an index that starts with the organisation costs a page for nearly every row, as soon as many organisations
@@ -59,7 +60,8 @@ class Listing:
         if vendor != "sqlite":
             return [f"{once} (organisation_id, {self._key})", f"{view} * FROM {self._table}"]
         names = list(columns)
-        # In order by the listed columns: the planner does not see that the joined ones are the same.
+        # In order by the listed columns: the planner does not see that the joined ones are the same. And the tail by
+        # its positions: the other index would give its order, after a look at every row there ever was.
         ordered = ("position", "organisation_id", self._key)
         joined = ", ".join(f"{'listed' if name in ordered else 'main'}.{name}" for name in names)
         return [
@@ -69,7 +71,7 @@ class Listing:
             f"INSERT INTO {self._listed} VALUES ('', '', 0)",  # the row of no organisation: what is listed so far
             f"{view} {joined} FROM {self._listed} AS listed CROSS JOIN {self._table} AS main"
             " ON main.position = listed.position WHERE listed.organisation_id <> ''"
-            f" UNION ALL SELECT {', '.join(names)} FROM {self._table} WHERE position > {self._newest}",
+            f" UNION ALL SELECT {', '.join(names)} FROM {self._table} NOT INDEXED WHERE position > {self._newest}",
         ]
 
     def drop_statements(self, vendor: str) -> list[str]:

@@ -7,12 +7,15 @@ not.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 
 # Rows a statement: few sizes, so that each stays prepared.
-_SIZES = (64, 16, 4, 1)
+_SIZES = (64, 32, 16, 8, 4, 2, 1)
+_encode = msgspec.json.Encoder().encode
 
 
 @contextmanager
@@ -52,3 +55,9 @@ class ManyRows:
             while len(values) - start >= step:
                 raw.execute(statement, values[start : start + step])
                 start += step
+
+
+def sqlite_time(moment: datetime) -> str:
+    """Render a time as Django stores it in SQLite, a fifth as dear as `isoformat`."""
+    text = _encode(moment if moment.tzinfo is UTC else moment.astimezone(UTC)).decode()
+    return f"{text[1:11]} {text[12:-2]}"  # "2026-11-21T12:00:00.000001Z", in quotes

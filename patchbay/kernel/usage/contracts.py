@@ -17,7 +17,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One metered act. Tokens are counts, `latency_ms` is wall time; `lines` are the cost by the price list.
 
     A Struct, because one is made for every request; the order of its fields is the order of the table's columns.
@@ -44,7 +44,7 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime = msgspec.field(default_factory=_now)
 
 
-class Settlement(msgspec.Struct, frozen=True):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """A finished act on its way into the books: its hold, what it cost, its record.
 
     Without a hold the cost comes from the lots as far as they go. `claim_id` and `response` complete a claim in the

@@ -38,7 +38,7 @@ RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 Outcome = Charge | Exception
 
 
-class _Pending(msgspec.Struct, eq=False):
+class _Pending(msgspec.Struct, eq=False, gc=False):
     """A settlement in the queue; its outcome goes to `future`, which belongs to `loop` unless that is None."""
 
     settlement: Settlement

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from patchbay.kernel.events.models import OutboxEvent
 from patchbay.kernel.ledger import queries as ledger
@@ -17,6 +17,7 @@ from patchbay.kernel.plans.contracts import CostLine, Rate
 from patchbay.kernel.usage import queries, writer
 from patchbay.kernel.usage.contracts import Charge, Settlement, UsageRecord
 from patchbay.kernel.usage.runtime import Runtime
+from patchbay.lib import listing
 from patchbay.lib.errors import UnavailableError
 from patchbay.lib.ids import new_id
 
@@ -54,6 +55,22 @@ def test_a_settle_writes_the_record_with_its_entry(ledger_runtime: Runtime, orga
     assert (found.cost_micro, found.model, found.prompt_tokens, found.lines) == (60, "m", 120, (line,))
     assert ledger.spent_by_request(organisation) == {"req_1": 60}
     assert available(organisation) == 940
+
+
+def test_the_writer_orders_what_it_wrote_by_organisation(
+    ledger_runtime: Runtime, organisation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "ROWS", 3)
+    monkeypatch.setattr(writer, "ORDER_SECONDS", 0.0)
+    ids = [new_id("req") for _ in range(20)]
+    for request_id in ids:
+        pay(ledger_runtime, organisation, 10, 1, request_id=request_id)
+        assert queries.count_records(organisation) == len(ledger.spent_by_request(organisation))
+    assert [found.request_id for found in queries.list_records(organisation).data] == ids[::-1]
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM usage_usagerecord_listed WHERE organisation_id = %s", [organisation])
+            assert cursor.fetchone()[0] >= 3
 
 
 def test_what_a_hold_does_not_need_is_free_at_once(ledger_runtime: Runtime, organisation: str) -> None:

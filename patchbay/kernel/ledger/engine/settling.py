@@ -14,7 +14,7 @@ from django.db.models import F
 from patchbay.kernel.ledger.contracts import SPENT, Charge, SettleItem
 from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Entry, Lease
-from patchbay.lib.transactions import ManyRows
+from patchbay.lib.transactions import ManyRows, sqlite_time
 
 COLUMNS = (
     "organisation_id, kind, debit_account, credit_account, amount_micro, idempotency_key, request_id, reason,"
@@ -100,8 +100,3 @@ def settle_one(item: SettleItem) -> Charge:
         entries.append(moves.lose(organisation_id, loss, now, request_id=request_id))
     Entry.objects.bulk_create(entries)
     return Charge(item.amount_micro + item.excess_micro - loss, loss)
-
-
-def sqlite_time(moment: datetime) -> str:
-    """Render a UTC time as Django stores it in SQLite."""
-    return moment.isoformat(" ", "microseconds")[:26]

@@ -34,7 +34,7 @@ RESERVE_SECONDS = 5
 IDLE_SECONDS = 30.0
 
 
-class LeasedHold(msgspec.Struct, eq=False):
+class LeasedHold(msgspec.Struct, eq=False, gc=False):
     """Credits set aside in memory for one call; exactly one settle or release ends it."""
 
     organisation_id: str

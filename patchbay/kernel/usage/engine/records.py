@@ -1,7 +1,6 @@
 """Raw inserts of usage records and completion of claims, inside the writer's transaction; one difference a database."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -13,7 +12,7 @@ from patchbay.kernel.ledger.contracts import Charge
 from patchbay.kernel.usage.contracts import UsageRecord
 from patchbay.kernel.usage.models import HISTORY, RequestClaim
 from patchbay.kernel.usage.models import UsageRecord as RecordRow
-from patchbay.lib.transactions import ManyRows
+from patchbay.lib.transactions import ManyRows, sqlite_time
 
 # Column and PostgreSQL type, in the order of the Struct's fields; then the two that settling adds.
 _TYPES = {
@@ -64,19 +63,10 @@ def make_rows(charges: Iterable[tuple[UsageRecord, int, int]]) -> list[Row]:
         text = _encode(lines).decode() if lines else "[]"
         if on_sqlite:
             columns[_ESTIMATED] = int(record.estimated)  # the driver looks long for how to adapt a bool
-            rows.append((*columns, text, _sqlite_time(created_at), cost_micro, loss_micro))
+            rows.append((*columns, text, sqlite_time(created_at), cost_micro, loss_micro))
         else:
-            rows.append((*columns, text, _utc(created_at), cost_micro, loss_micro))
+            rows.append((*columns, text, created_at, cost_micro, loss_micro))
     return rows
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-
-
-def _sqlite_time(moment: datetime) -> str:
-    """Render a time as Django stores it in SQLite."""
-    return _utc(moment).isoformat(" ", "microseconds")[:26]
 
 
 def insert(cursor: Any, rows: Sequence[Row]) -> None:
