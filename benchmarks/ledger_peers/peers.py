@@ -20,6 +20,7 @@ import psycopg
 from patchbay.kernel.ledger.engine import settling
 from patchbay.kernel.usage.contracts import UsageRecord
 from patchbay.kernel.usage.engine import records
+from patchbay.lib.transactions import sqlite_time
 
 Waiting = tuple["asyncio.Future[None]", UsageRecord, int]
 
@@ -83,7 +84,7 @@ def commit_each(path: Path, lease_id: str) -> Callable[[Sequence[Waiting]], None
 
     def write(batch: Sequence[Waiting]) -> None:
         for _, record, cost in batch:
-            now = settling.sqlite_time(datetime.now(UTC))
+            now = sqlite_time(datetime.now(UTC))
             request, organisation = record.request_id, record.organisation_id
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(records.INSERT_SQLITE, records.make_rows([(record, cost, 0)])[0])

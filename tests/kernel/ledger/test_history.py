@@ -1,5 +1,6 @@
 """The order of entries by organisation is written behind them, and no reader can tell."""
 
+import itertools
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from django.db import connection
 
 from patchbay.kernel.ledger import queries, services
+from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Entry, HistoryEntry
 from patchbay.lib import listing
 from patchbay.lib.ids import new_id
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def few(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "ROWS", 5)
+    numbers = itertools.count(1)  # two ids of one millisecond would be in any order
+    monkeypatch.setattr(moves, "new_id", lambda prefix: f"{prefix}_{next(numbers):032x}")
     if connection.vendor == "sqlite":  # entries of earlier tests were taken away, as nothing else can
         with connection.cursor() as cursor:
             cursor.execute("UPDATE ledger_entry_listed SET position = 0 WHERE organisation_id = ''")

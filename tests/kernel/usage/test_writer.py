@@ -66,7 +66,7 @@ def test_the_writer_orders_what_it_wrote_by_organisation(
     for request_id in ids:
         pay(ledger_runtime, organisation, 10, 1, request_id=request_id)
         assert queries.count_records(organisation) == len(ledger.spent_by_request(organisation))
-    assert [found.request_id for found in queries.list_records(organisation).data] == ids[::-1]
+    assert [found.request_id for found in queries.list_records(organisation).data] == sorted(ids, reverse=True)
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM usage_usagerecord_listed WHERE organisation_id = %s", [organisation])
