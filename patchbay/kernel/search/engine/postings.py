@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,9 +42,9 @@ def invert(texts: Sequence[str]) -> Inverted:
     by_unit = [index_terms(text) for text in texts]
     lengths = np.fromiter(map(len, by_unit), dtype=np.int64, count=len(by_unit))
     total = int(lengths.sum())
-    terms = np.fromiter((term for unit in by_unit for term in unit), dtype=np.int64, count=total)
+    terms = np.fromiter(chain.from_iterable(by_unit), dtype=np.int64, count=total)
     units = np.repeat(np.arange(len(by_unit), dtype=np.int64), lengths)
-    order = np.lexsort((units, terms))
+    order = np.argsort(terms, kind="stable")  # the units are in order already
     terms, units = terms[order], units[order]
     first = np.flatnonzero(np.diff(terms, prepend=0).astype(bool) | np.diff(units, prepend=-1).astype(bool))
     records = np.empty(len(first), dtype=RECORD)

@@ -6,13 +6,15 @@ A term is a 64-bit hash of its text: keys stay narrow and equal on every databas
 import re
 import unicodedata
 from hashlib import blake2b
+from itertools import chain
 
 from patchbay.kernel.search.engine.porter import stem
 
 MAX_QUERY_CHARACTERS = 4_000
 MAX_QUERY_TERMS = 32
 MAX_TERM_CHARACTERS = 64
-CACHE_WORDS = 50_000  # words that this process has stemmed and hashed; about 10 MB when full
+CACHE_WORDS = 50_000  # words, as written, that this process has stemmed and hashed; about 10 MB when full
+CACHE_CHARACTERS = 40  # longer ones are links, or a script without spaces: seldom seen twice
 
 _WORD = re.compile(r"[^\W_]+(?:[.,:/'’\-][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
@@ -28,13 +30,14 @@ STOP_WORDS = frozenset(_STOP.split())
 
 
 class _Terms(dict[str, tuple[int, ...]]):
-    """Remembers the terms of each word seen; emptied when full, because the common words come back at once."""
+    """Remembers the terms of what stood between white space; emptied when full: the common words come back at once."""
 
-    def __missing__(self, word: str) -> tuple[int, ...]:
-        if len(self) >= CACHE_WORDS:
-            self.clear()
-        found = tuple(term_of(text) for text in _spellings(word))
-        self[word] = found
+    def __missing__(self, piece: str) -> tuple[int, ...]:
+        found = tuple(term_of(text) for word in _WORD.findall(_fold(piece)) for text in _spellings(word))
+        if len(piece) <= CACHE_CHARACTERS:
+            if len(self) >= CACHE_WORDS:
+                self.clear()
+            self[piece] = found
         return found
 
 
@@ -49,10 +52,7 @@ def term_of(text: str) -> int:
 
 def index_terms(text: str) -> list[int]:
     """Return the terms of a text in order, with repeats."""
-    found: list[int] = []
-    for word in _WORD.findall(_fold(text)):
-        found.extend(_terms[word])
-    return found
+    return list(chain.from_iterable(map(_terms.__getitem__, text.split())))  # no word reaches over white space
 
 
 def query_terms(query: str) -> list[int]:

@@ -11,8 +11,9 @@ from patchbay.products.plugs.engine.parsing.pdf.flow import Flow, Sheet
 from patchbay.products.plugs.engine.parsing.pdf.fonts import Fonts
 from patchbay.products.plugs.engine.parsing.pdf.furniture import drop_furniture
 from patchbay.products.plugs.engine.parsing.pdf.layout import order_lines
+from patchbay.products.plugs.engine.parsing.pdf.probe import Probe
 from patchbay.products.plugs.engine.parsing.pdf.rules import horizontal_rules
-from patchbay.products.plugs.engine.parsing.pdf.segments import PageText, Segment
+from patchbay.products.plugs.engine.parsing.pdf.segments import MIDDLE, PageText, Segment
 from patchbay.products.plugs.engine.parsing.pdf.tables import MAX_GAP
 
 MAX_PAGES = 5_000
@@ -85,7 +86,7 @@ def _page(page: Any, budget: TextBudget, fonts: Fonts) -> tuple[list[Segment], f
     try:
         characters = textpage.count_chars()
         text = budget.spend(textpage.get_text_range()) if characters else ""
-        segments = PageText(textpage, text, characters, fonts).segments()
+        segments = PageText(Probe(textpage, fonts), text, characters).segments()
     finally:
         textpage.close()
     rules = horizontal_rules(page) if _may_wrap_cells(segments) else []
@@ -99,7 +100,7 @@ def _may_wrap_cells(segments: list[Segment]) -> bool:
     wide = _WIDE * (max(segment.right for segment in segments) - min(segment.left for segment in segments))
     counts: list[int] = []  # pieces of each line; 0 where no table goes on: a line of prose, or much white
     last: Segment | None = None
-    for segment in sorted(segments, key=lambda each: -each.middle):
+    for segment in sorted(segments, key=MIDDLE, reverse=True):
         if last and last.middle - segment.middle < _SAME_LINE:
             counts[-1] += 1
             continue

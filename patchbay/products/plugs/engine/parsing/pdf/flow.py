@@ -102,7 +102,7 @@ class Flow:
             self._blocks.append(Block("aside", line.text, page=self._page))
             return position + 1
         above = lines[position - 1] if position else None
-        if (end := self._listings.end(lines, position, self._inside(line, above))) > position:
+        if line.mono and (end := self._listings.end(lines, position, self._inside(line, above))) > position:
             self._close()
             # One line alone is a command, or a term that is explained below: it stays with the prose.
             kind: BlockKind = "code" if end > position + 1 else "paragraph"

@@ -1,12 +1,8 @@
 """Which letters are bold and which a typewriter's, asked of PDFium once for each font of a document."""
 
-import ctypes
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pypdfium2.raw as pdfium
-
-_NAME = 128
 _FIXED_PITCH = 1  # ISO 32000-1, 9.8.2
 _BOLD_WEIGHT = 600
 _BOLD = re.compile(rb"Bold|Black|Heavy|Demi|CMB|BX[0-9]")
@@ -22,19 +18,14 @@ class Face(NamedTuple):
 
 
 class Fonts:
-    """The fonts of one document, by name."""
+    """The fonts of one document: `known` says of each name and flags whether it is bold and whether a typewriter's."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, int], tuple[bool, bool]] = {}
-        self._name = ctypes.create_string_buffer(_NAME)
-        self._flags = ctypes.c_int()
+        self.known: dict[tuple[bytes, int], tuple[bool, bool]] = {}
 
-    def look(self, textpage: Any, index: int) -> tuple[bool, bool]:
-        """Return whether the character at `index` is bold and whether it is of one width with all others."""
-        pdfium.FPDFText_GetFontInfo(textpage, index, self._name, _NAME, self._flags)
-        key = self._name.value, self._flags.value
-        if (found := self._known.get(key)) is None:
-            bold = bool(_BOLD.search(key[0])) or pdfium.FPDFText_GetFontWeight(textpage, index) >= _BOLD_WEIGHT
-            mono = bool(key[1] & _FIXED_PITCH) or bool(_MONO.search(key[0]))
-            found = self._known[key] = bold, mono
-        return found
+    def judge(self, name: bytes, flags: int, weight: int) -> tuple[bool, bool]:
+        """Add a font by what PDFium says of it, and return what is then known."""
+        bold = bool(_BOLD.search(name)) or weight >= _BOLD_WEIGHT
+        mono = bool(flags & _FIXED_PITCH) or bool(_MONO.search(name))
+        self.known[name, flags] = bold, mono
+        return bold, mono

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from patchbay.products.plugs.engine.parsing.pdf.segments import Segment
+from patchbay.products.plugs.engine.parsing.pdf.segments import LEFT, MIDDLE, Segment
 
 _MARGIN = 0.12  # of the page's height, above and below
 _BAND = 4.0  # points: lines of different pages this close stand at the same height
@@ -69,7 +69,7 @@ def _margin_lines(segments: Sequence[Segment], height: float) -> list[list[Segme
 def _lines(segments: Sequence[Segment]) -> list[list[Segment]]:
     """Group segments into lines, top to bottom."""
     lines: list[list[Segment]] = []
-    for segment in sorted(segments, key=_height):
+    for segment in sorted(segments, key=MIDDLE, reverse=True):
         if lines and lines[-1][0].middle - segment.middle < _BAND:
             lines[-1].append(segment)
         else:
@@ -81,16 +81,8 @@ def _heads_table(line: Sequence[Segment], segments: Sequence[Segment]) -> bool:
     """Whether pieces stand under each piece of the line: the repeated header of a table is none of the page's."""
     near = _lines([segment for segment in segments if 0 < line[0].bottom - segment.middle < _NEXT_LINE])
     following = near[0] if near else []
-    pairs = zip(sorted(line, key=_left), sorted(following, key=_left), strict=False)
+    pairs = zip(sorted(line, key=LEFT), sorted(following, key=LEFT), strict=False)
     return len(line) == len(following) and all(a.left < b.right and b.left < a.right for a, b in pairs)
-
-
-def _height(segment: Segment) -> float:
-    return -segment.middle
-
-
-def _left(segment: Segment) -> float:
-    return segment.left
 
 
 def _key(line: Sequence[Segment]) -> tuple[int, str]:
@@ -106,7 +98,7 @@ def _is_page_number(line: Sequence[Segment]) -> bool:
 
 
 def _words(line: Sequence[Segment]) -> str:
-    return " ".join(segment.text for segment in sorted(line, key=_left))
+    return " ".join(segment.text for segment in sorted(line, key=LEFT))
 
 
 def _without(segments: list[Segment], dropped: Sequence[Sequence[Segment]]) -> list[Segment]:

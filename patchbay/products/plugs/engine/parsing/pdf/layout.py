@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from patchbay.products.plugs.engine.parsing.blocks import NUMBERED
-from patchbay.products.plugs.engine.parsing.pdf.segments import Segment
+from patchbay.products.plugs.engine.parsing.pdf.segments import LEFT, MIDDLE, Segment
 
 _STEP = 4.0
 _MIN_LINES = 6
@@ -60,7 +60,7 @@ def _regions(segments: list[Segment], depth: int) -> list[list[Segment]]:
     left: list[Segment] = []
     right: list[Segment] = []
     across: list[Segment] = []
-    for segment in sorted(segments, key=lambda each: -each.middle):
+    for segment in sorted(segments, key=MIDDLE, reverse=True):
         crosses = segment.left < gutter < segment.right
         if crosses and (left or right):
             regions += [*_regions(left, depth + 1), *_regions(right, depth + 1)]
@@ -115,7 +115,7 @@ def _overlap(left: list[Segment], right: list[Segment]) -> bool:
 def _lines(segments: list[Segment], region: int) -> list[Line]:
     """Group the segments of a region into lines, top to bottom."""
     groups: list[list[Segment]] = []
-    for segment in sorted(segments, key=lambda each: -each.middle):
+    for segment in sorted(segments, key=MIDDLE, reverse=True):
         first = groups[-1][0] if groups else None
         if first and first.middle - segment.middle < 0.4 * min(segment.size, first.size):
             groups[-1].append(segment)
@@ -123,7 +123,7 @@ def _lines(segments: list[Segment], region: int) -> list[Line]:
             groups.append([segment])
     for group in groups:
         if len(group) > 1:
-            group.sort(key=lambda each: each.left)
+            group.sort(key=LEFT)
             _join_marker(group)
     return [Line(group, region) for group in groups]
 

@@ -21,12 +21,12 @@ class Listings:
     body: float
 
     def end(self, lines: Sequence[Line], position: int, inside: Line | None) -> int:
-        """Return where the listing ends that starts at a line; `position` itself when none does.
+        """Return where the listing ends that starts at a line in typewriter's letters; `position` when none does.
 
         `inside` is the line before in a paragraph that could go on here.
         """
         first = lines[position]
-        if self.monospaced or not first.mono or first.size >= _LARGE * self.body:
+        if self.monospaced or first.size >= _LARGE * self.body:
             return position
         if inside and abs(inside.left - first.left) < _ALIGNED:
             return position  # a name, in its paragraph, that fills a line

@@ -4,16 +4,14 @@ PDFium gives a page's text fast and the boxes of single characters slowly, so th
 first and characters only where these show a gap: the cells of a table, or two columns that share a line.
 """
 
-import ctypes
 import itertools
 import re
-from dataclasses import dataclass
-from typing import Any
-
-import pypdfium2.raw as pdfium
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 from patchbay.products.plugs.engine.parsing.blocks import TIE
-from patchbay.products.plugs.engine.parsing.pdf.fonts import Face, Fonts
+from patchbay.products.plugs.engine.parsing.pdf.fonts import Face
+from patchbay.products.plugs.engine.parsing.pdf.probe import Box, Probe
 from patchbay.products.plugs.engine.parsing.text import clean
 
 GAP = 1.1  # in font sizes: wider than the spaces of a justified line, narrower than the gap between cells
@@ -31,9 +29,6 @@ _MARK = re.compile(r"(?<=[.!?…”\"')\]]) (?=[0-9]{1,3}(?:\s|$))")
 _ODD = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\ud7ff\ue000-\ufaff\ufb13-\ufefe\U00010000-\U0010ffff]")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00a0": " ", "\u00ad": ""})
 
-Box = tuple[float, float, float, float]
-"""Left, right, bottom, top in points."""
-
 
 @dataclass(slots=True)
 class Segment:
@@ -48,23 +43,24 @@ class Segment:
     bold: bool
     broken: bool = False
     mono: bool = False
+    middle: float = field(init=False)
 
-    @property
-    def middle(self) -> float:
-        return (self.bottom + self.top) / 2
+    def __post_init__(self) -> None:
+        self.middle = (self.bottom + self.top) / 2
+
+
+LEFT, MIDDLE = attrgetter("left"), attrgetter("middle")
 
 
 class PageText:
-    """The segments of one page; `textpage` is PDFium's handle, `text` what it says of the whole page."""
+    """The segments of one page; `text` is what PDFium says of the whole page, `characters` how many it counts."""
 
-    def __init__(self, textpage: Any, text: str, characters: int, fonts: Fonts) -> None:
-        self._page = textpage
+    def __init__(self, probe: Probe, text: str, characters: int) -> None:
+        self._probe = probe
         self._text = text
-        self._fonts = fonts
         self._has_marks = _MARK.search(text) is not None
         # Text and characters count differently where a page has characters without text or beyond UTF-16's plane.
         self._same_index = characters == len(text)
-        self._box = tuple(ctypes.c_double() for _ in range(4))
 
     def segments(self) -> list[Segment]:
         """Return the page's segments in the order of its content."""
@@ -73,9 +69,10 @@ class PageText:
         for line in self._text.split("\r\n"):
             start = position
             for piece in line.split(_HYPHEN):
-                if piece.strip():
+                if bare := piece.strip():
+                    lead = len(piece) - len(piece.lstrip())
                     broken = start + len(piece) < position + len(line)
-                    pieces = self._line(piece, start, broken)
+                    pieces = self._line(bare, start + lead, broken)
                     if found and pieces and _touch(found[-1], pieces[0]):
                         _glue(found[-1], pieces.pop(0))
                     found.extend(pieces)
@@ -84,18 +81,15 @@ class PageText:
         return found
 
     def _line(self, text: str, start: int, broken: bool) -> list[Segment]:
-        lead = len(text) - len(text.lstrip())
-        text, start = text.strip(), start + lead
         first, last = self._index(start), self._index(start + len(text) - 1)
-        boxes = self._boxes(first, last - first + 1)
+        boxes = self._probe.boxes(first, last - first + 1)
         if not boxes:
             return []
         face = self._face(text, start, first, last if len(boxes) > 1 else first)
         if " " in text:
             if self._has_marks:
                 text = self._tie_marks(text, start, face.size)
-            groups = _grouped(boxes, face.size * GAP)
-            if len(groups) > 1:
+            if len(boxes) > 1 and len(groups := _grouped(boxes, face.size * GAP)) > 1:
                 return self._cut(text, start, groups, face, broken)
             if boxes[-1][1] - boxes[0][0] > len(text) * face.size * _DENSE:
                 return self._split(text, start, face, broken)
@@ -103,35 +97,26 @@ class PageText:
 
     def _face(self, text: str, start: int, first: int, last: int) -> Face:
         """Return how a line is set: words in another font may open or end it; both ends together tell what it is."""
-        size = pdfium.FPDFText_GetFontSize(self._page, first)
-        bold, mono = self._fonts.look(self._page, first)
+        size = self._probe.size(first)
+        bold, mono = self._probe.look(first)
         if last != first:
-            size = max(size, pdfium.FPDFText_GetFontSize(self._page, last))
-            bold_end, mono_end = self._fonts.look(self._page, last)
+            size = max(size, self._probe.size(last))
+            bold_end, mono_end = self._probe.look(last)
             bold = bold and bold_end
             mono = mono and mono_end and self._is_mono(text, start)
         return Face(size or _BODY, bold and len(text) <= _BOLD_MATTERS, mono)
 
     def _is_mono(self, text: str, start: int) -> bool:
         """Whether every word is: a sentence may open and end with a name in a typewriter's letters."""
-        return all(self._fonts.look(self._page, self._index(start + word.start()))[1] for word in _WORD.finditer(text))
+        return all(self._probe.look(self._index(start + word.start()))[1] for word in _WORD.finditer(text))
 
     def _tie_marks(self, text: str, start: int, size: float) -> str:
         """Tie a footnote's mark to the sentence before it, so that it does not open the next one."""
         for found in _MARK.finditer(text):
             at = found.start()
-            if pdfium.FPDFText_GetFontSize(self._page, self._index(start + at + 1)) < _SMALL * size:
+            if self._probe.size(self._index(start + at + 1)) < _SMALL * size:
                 text = text[:at] + TIE + text[at + 1 :]
         return text
-
-    def _boxes(self, first: int, count: int) -> list[Box]:
-        """Return (left, right, bottom, top) of each run of characters."""
-        left, top, right, bottom = self._box
-        boxes = []
-        for number in range(pdfium.FPDFText_CountRects(self._page, first, count)):
-            pdfium.FPDFText_GetRect(self._page, number, left, top, right, bottom)
-            boxes.append((left.value, right.value, bottom.value, top.value))
-        return boxes
 
     def _cut(self, text: str, start: int, groups: list[list[Box]], face: Face, broken: bool) -> list[Segment]:
         """Cut a line at the gaps between its rectangles: a piece ends with the word before one."""
@@ -179,14 +164,10 @@ class PageText:
         return a[0], b[1], min(a[2], b[2]), max(a[3], b[3])
 
     def _character(self, position: int) -> Box:
-        left, top, right, bottom = self._box
-        pdfium.FPDFText_GetCharBox(self._page, self._index(position), left, right, bottom, top)
-        return left.value, right.value, bottom.value, top.value
+        return self._probe.box(self._index(position))
 
     def _index(self, position: int) -> int:
-        if self._same_index:
-            return position
-        return max(0, int(pdfium.FPDFText_GetCharIndexFromTextIndex(self._page, position)))
+        return position if self._same_index else self._probe.index(position)
 
 
 def _tidy(text: str) -> str:
@@ -207,10 +188,13 @@ def _grouped(boxes: list[Box], gap: float) -> list[list[Box]]:
 
 def _touch(before: Segment, after: Segment) -> bool:
     """Whether a piece goes on right after another at its height: an exponent, a footnote's mark, or what follows it."""
+    gap = after.left - before.right
+    if gap <= -1.0 or before.broken:  # as the next line does
+        return False
     label = after.size > before.size and before.text.isdecimal() and len(before.text) <= _MARK_DIGITS
     reach = (_LABEL if label else _TOUCH) * max(before.size, after.size)
     common = min(before.top, after.top) - max(before.bottom, after.bottom)
-    return not before.broken and -1.0 < after.left - before.right < reach and common > 0
+    return gap < reach and common > 0
 
 
 def _glue(before: Segment, after: Segment) -> None:
@@ -220,7 +204,7 @@ def _glue(before: Segment, after: Segment) -> None:
     before.right, before.broken = after.right, after.broken
     before.bold, before.mono = before.bold and after.bold, before.mono and after.mono
     if after.size > before.size:
-        before.bottom, before.top, before.size = after.bottom, after.top, after.size
+        before.bottom, before.top, before.middle, before.size = after.bottom, after.top, after.middle, after.size
 
 
 def _segment(text: str, boxes: list[Box], face: Face, broken: bool) -> Segment:

@@ -145,6 +145,9 @@ def _cells(group: Sequence[Line], columns: Sequence[tuple[float, float]]) -> tup
 
 
 def _column_of(part: Segment, columns: Sequence[tuple[float, float]]) -> int:
+    for at, (left, right) in enumerate(columns):  # nearly always it stands inside one
+        if left <= part.left and part.right <= right:
+            return at
     overlaps = [min(part.right, right) - max(part.left, left) for left, right in columns]
     return max(range(len(columns)), key=overlaps.__getitem__)
 
