@@ -1,7 +1,7 @@
 """Short names a document explains, so that a question in either form finds what is written in the other."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from patchbay.products.plugs.engine.parsing.blocks import Block
 
@@ -12,24 +12,28 @@ _LONG_WORDS = 8
 _WORD = re.compile(r"[A-Za-z0-9&/-]+")
 
 
-def find_aliases(blocks: Iterable[Block]) -> dict[str, str]:
-    """Return short → long, from two-cell rows (`SLA | service level agreement`) and `long form (LF)` in the text."""
+Aliases = Sequence[tuple[str, str, str]]
+"""Short form, long form, long form in lower case."""
+
+
+def find_aliases(blocks: Iterable[Block]) -> Aliases:
+    """Return the names explained in two-cell rows (`SLA | service level agreement`) and by `long form (LF)`."""
     found: dict[str, str] = {}
     for block in blocks:
         for short, long in _in_block(block):
             found.setdefault(short, long)
         if len(found) >= MAX_ALIASES:
             break
-    return found
+    return [(short, long, long.lower()) for short, long in found.items()]
 
 
-def add_aliases(text: str, aliases: dict[str, str]) -> str:
+def add_aliases(text: str, aliases: Aliases) -> str:
     """Return what to add to a unit's search text: the other form of every alias it uses."""
     words: set[str] = set()
     lowered = text.lower()
     extra = []
-    for short, long in aliases.items():
-        has_short, has_long = short in text, long.lower() in lowered
+    for short, long, lower in aliases:
+        has_short, has_long = short in text, lower in lowered
         if has_short:  # perhaps only inside another word
             words = words or set(_WORD.findall(text))
             has_short = short in words

@@ -4,13 +4,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from patchbay.products.plugs.engine.parsing.blocks import Block
 
 _TIGHT = frozenset({"row", "aside", "item"})
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """A block and the offset (code points) of its text in the stored text."""
 
     block: Block

@@ -8,7 +8,9 @@ opening words of its list (measured: six points more right pages).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from patchbay.products.plugs.engine.chunking.aliases import add_aliases, find_aliases
+import msgspec
+
+from patchbay.products.plugs.engine.chunking.aliases import Aliases, add_aliases, find_aliases
 from patchbay.products.plugs.engine.chunking.compose import Composed, Placed, page_at
 from patchbay.products.plugs.engine.chunking.sentences import split_sentences
 from patchbay.products.plugs.engine.parsing.blocks import NUMBERED, Block
@@ -20,8 +22,7 @@ LEAD_WORDS = 30
 TERM_WORDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A unit before it is stored; `start` and `end` are code points in the stored text, `page` that of `start`."""
 
     kind: str
@@ -54,7 +55,7 @@ def cut_units(composed: Composed) -> list[Draft]:
 @dataclass(slots=True)
 class _Cutter:
     composed: Composed
-    aliases: dict[str, str]
+    aliases: Aliases
     title_level: int
     drafts: list[Draft] = field(default_factory=list)
     path: list[tuple[int, str]] = field(default_factory=list)

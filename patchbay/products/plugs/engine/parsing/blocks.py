@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 BlockKind = Literal["heading", "paragraph", "item", "aside", "row", "code"]
 
 MAX_CHARACTERS = 5_000_000
@@ -28,8 +30,7 @@ NUMBERED = re.compile(
 """What a numbered heading or clause opens with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True, gc=False):
     """One heading, paragraph, list item, table row, listing; an aside stands in the text, but nobody quotes it.
 
     `level` is a heading's depth from 1, an item's nesting from 0. `columns` are the header cells above a row,

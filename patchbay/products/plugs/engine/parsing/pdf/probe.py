@@ -1,8 +1,4 @@
-"""What PDFium says of the characters of a page: where they stand and in which font.
-
-It is asked several times for every line. The functions are declared here with addresses as plain integers, because
-ctypes spends more on turning pointers into arguments than PDFium on the answer.
-"""
+"""What PDFium says of the characters of a page: where they stand and in which font."""
 
 import ctypes
 import struct
@@ -12,6 +8,7 @@ from typing import Any
 import pypdfium2.raw as pdfium
 
 from patchbay.products.plugs.engine.parsing.pdf.fonts import Fonts
+from patchbay.products.plugs.engine.parsing.pdf.native import address, declared
 
 Box = tuple[float, float, float, float]
 """Left, right, bottom, top in points."""
@@ -21,15 +18,11 @@ _BOX = struct.Struct("4d")
 _FOUR = (c_void_p,) * 4
 
 
-def _declared(function: Any, result: Any, *arguments: Any) -> Any:
-    return ctypes.cast(function, ctypes.CFUNCTYPE(result, *arguments))
-
-
-_count_rects = _declared(pdfium.FPDFText_CountRects, c_int, c_void_p, c_int, c_int)
-_get_rect = _declared(pdfium.FPDFText_GetRect, c_int, c_void_p, c_int, *_FOUR)
-_get_char_box = _declared(pdfium.FPDFText_GetCharBox, c_int, c_void_p, c_int, *_FOUR)
-_get_font_size = _declared(pdfium.FPDFText_GetFontSize, c_double, c_void_p, c_int)
-_get_font_info = _declared(pdfium.FPDFText_GetFontInfo, c_ulong, c_void_p, c_int, c_void_p, c_ulong, c_void_p)
+_count_rects = declared(pdfium.FPDFText_CountRects, c_int, c_void_p, c_int, c_int)
+_get_rect = declared(pdfium.FPDFText_GetRect, c_int, c_void_p, c_int, *_FOUR)
+_get_char_box = declared(pdfium.FPDFText_GetCharBox, c_int, c_void_p, c_int, *_FOUR)
+_get_font_size = declared(pdfium.FPDFText_GetFontSize, c_double, c_void_p, c_int)
+_get_font_info = declared(pdfium.FPDFText_GetFontInfo, c_ulong, c_void_p, c_int, c_void_p, c_ulong, c_void_p)
 
 
 class Probe:
@@ -37,7 +30,7 @@ class Probe:
 
     def __init__(self, textpage: Any, fonts: Fonts) -> None:
         self._raw = textpage.raw
-        self._page = ctypes.cast(textpage.raw, c_void_p).value
+        self._page = address(textpage.raw)
         self._fonts = fonts
         self._numbers = ctypes.create_string_buffer(_BOX.size)
         left, right, bottom, top = (ctypes.addressof(self._numbers) + 8 * at for at in range(4))

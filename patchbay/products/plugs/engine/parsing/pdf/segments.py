@@ -6,8 +6,9 @@ first and characters only where these show a gap: the cells of a table, or two c
 
 import itertools
 import re
-from dataclasses import dataclass, field
 from operator import attrgetter
+
+import msgspec
 
 from patchbay.products.plugs.engine.parsing.blocks import TIE
 from patchbay.products.plugs.engine.parsing.pdf.fonts import Face
@@ -30,9 +31,11 @@ _ODD = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\ud7ff\ue000-\ufaff\ufb13-\uf
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00a0": " ", "\u00ad": ""})
 
 
-@dataclass(slots=True)
-class Segment:
-    """A piece of one line. Coordinates in points from the lower left; `broken`: its last word goes on below."""
+class Segment(msgspec.Struct, eq=False, gc=False):
+    """A piece of one line. Coordinates in points from the lower left; `broken`: its last word goes on below.
+
+    `middle` is the height of its middle and follows from the others.
+    """
 
     text: str
     left: float
@@ -43,7 +46,7 @@ class Segment:
     bold: bool
     broken: bool = False
     mono: bool = False
-    middle: float = field(init=False)
+    middle: float = 0.0
 
     def __post_init__(self) -> None:
         self.middle = (self.bottom + self.top) / 2
@@ -125,7 +128,9 @@ class PageText:
         edges = [group[0][0] - 1.0 for group in groups[1:]]
         for word in text.split(" "):
             at = len(pieces)
-            if word and position and at < len(edges) and self._character(start + position)[0] >= edges[at]:
+            if at == len(edges):
+                break
+            if word and position and self._character(start + position)[0] >= edges[at]:
                 pieces.append(_segment(text[begin:position].strip(), groups[at], face, False))
                 begin = position
             position += len(word) + 1
