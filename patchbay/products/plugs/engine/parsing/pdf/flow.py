@@ -200,15 +200,15 @@ class Flow:
         text, line = paragraph.text, paragraph.lines[0]
         if len(text) > _HEADING_CHARACTERS or text[-1] in ".;,:" or len(paragraph.lines) > 3:
             return 0
-        words = len(text.split())
-        if words > _HEADING_WORDS:
-            return 0
-        if not any(letter.isalpha() for letter in text):
-            return 0
         number = NUMBERED.match(text)
         large = line.size >= 1.12 * self._body
         bold = line.bold and not self._body_bold
         capitals = text.isupper() and sum(letter.isalpha() for letter in text) > 3
+        if not (number or large or bold or capitals):
+            return 0
+        words = len(text.split())
+        if words > _HEADING_WORDS or not any(letter.isalpha() for letter in text):
+            return 0
         after = text[number.end() :].strip() if number else ""
         titled = bool(number) and words <= 9 and after[:1].isupper() and len(paragraph.lines) == 1
         if not (large or bold or capitals or titled):

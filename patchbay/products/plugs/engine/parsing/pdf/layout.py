@@ -32,8 +32,8 @@ class Line:
             self.middle, self.mono = first.middle, first.mono
         else:
             self.text = " ".join(part.text for part in parts)
-            self.right = max(part.right for part in parts)
-            self.size = max(part.size for part in parts)
+            self.right = max([part.right for part in parts])
+            self.size = max([part.size for part in parts])
             self.bold = all(part.bold for part in parts)
             self.mono = all(part.mono for part in parts)
             self.middle = max(parts, key=_tall).middle  # a dash or a full stop does not tell where its line stands

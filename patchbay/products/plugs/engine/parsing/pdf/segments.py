@@ -124,15 +124,16 @@ class PageText:
     def _cut(self, text: str, start: int, groups: list[list[Box]], face: Face, broken: bool) -> list[Segment]:
         """Cut a line at the gaps between its rectangles: a piece ends with the word before one."""
         pieces: list[Segment] = []
-        begin = position = 0
-        edges = [group[0][0] - 1.0 for group in groups[1:]]
+        begin = position = at = 0
+        edge = groups[1][0][0] - 1.0
         for word in text.split(" "):
-            at = len(pieces)
-            if at == len(edges):
-                break
-            if word and position and self._character(start + position)[0] >= edges[at]:
+            if word and position and self._character(start + position)[0] >= edge:
                 pieces.append(_segment(text[begin:position].strip(), groups[at], face, False))
                 begin = position
+                at += 1
+                if at + 1 == len(groups):
+                    break
+                edge = groups[at + 1][0][0] - 1.0
             position += len(word) + 1
         rest = [box for group in groups[len(pieces) :] for box in group]
         pieces.append(_segment(text[begin:].strip(), rest, face, broken))
