@@ -59,6 +59,8 @@ class _Cutter:
     title_level: int
     drafts: list[Draft] = field(default_factory=list)
     path: list[tuple[int, str]] = field(default_factory=list)
+    headings: tuple[str, ...] = ()
+    above: str = ""
     group: list[Placed] = field(default_factory=list)
     words: int = 0
     opener: str = ""
@@ -114,6 +116,8 @@ class _Cutter:
             self.path.pop()
         if block.level != self.title_level:
             self.path.append((block.level, block.text))
+        self.headings = tuple(text for _, text in self.path)
+        self.above = " / ".join(self.headings)
         self.opener = ""
 
     def _add_paragraph(self, placed: Placed) -> None:
@@ -153,15 +157,14 @@ class _Cutter:
             self._emit(kind, start + left, start + right, "", lead if number == 0 else f"{lead} {opening}".strip())
 
     def _emit(self, kind: str, start: int, end: int, body: str, lead: str) -> None:
-        headings = tuple(text for _, text in self.path)
         text = body or self.composed.text[start:end]
         if not any(map(str.isalnum, text)):
             return
-        above = " / ".join(headings)
-        parts = (above, lead, text, add_aliases(f"{above} {text}", self.aliases) if self.aliases else "")
+        aliases = add_aliases(f"{self.above} {text}", self.aliases) if self.aliases else ""
+        parts = (self.above, lead, text, aliases)
         search_text = "\n".join(part for part in parts if part)
         page = page_at(self.composed.page_starts, start)
-        self.drafts.append(Draft(kind, start, end, page, headings, search_text))
+        self.drafts.append(Draft(kind, start, end, page, self.headings, search_text))
 
 
 def _title_level(placed: Sequence[Placed]) -> int:

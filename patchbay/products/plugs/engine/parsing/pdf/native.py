@@ -9,8 +9,8 @@ from typing import Any
 
 
 def declared(function: Any, result: Any, *arguments: Any) -> Any:
-    """Return a function of PDFium, declared anew."""
-    return ctypes.cast(function, ctypes.CFUNCTYPE(result, *arguments))
+    """Return a function of PDFium, declared anew; it keeps the interpreter's lock, so it should answer at once."""
+    return ctypes.cast(function, ctypes.PYFUNCTYPE(result, *arguments))
 
 
 def address(pointer: Any) -> int:
