@@ -259,7 +259,7 @@ class FakePatchbay:
         assert isinstance(content, bytes)
         document_id = f"doc_{len(self.documents) + 1}"
         self.files[document_id] = (str(parts[0].get_filename()), content)
-        document = {"id": document_id, "title": str(parts[0].get_filename()), "status": "processing"}
+        document = {"id": document_id, "title": str(parts[0].get_filename()), "status": "processing", "semantic": False}
         self.documents[document_id] = {**document, "version": 1, "error": None, "pages": None, "chunks": None}
         return Sent(202, document)
 
@@ -276,7 +276,7 @@ class FakePatchbay:
             document |= (
                 {"status": "error", "error": "the file is empty"}
                 if failed
-                else {"status": "ready", "pages": 1, "chunks": 2}
+                else {"status": "ready", "pages": 1, "chunks": 2, "semantic": True}
             )
         return Sent(200, document)
 

@@ -83,7 +83,7 @@ def test_waiting_ends_when_the_document_is_ready(plug: Any, fake: FakePatchbay, 
     fake.looks_until_ready = 4
     sent = plug.documents.upload(io.BytesIO(b"# Terms"), filename="terms.md")
     ready = plug.documents.wait(sent, timeout=30)
-    assert (ready.status, ready.pages, ready.chunks, ready.version) == ("ready", 1, 2, 1)
+    assert (ready.status, ready.pages, ready.chunks, ready.version, ready.semantic) == ("ready", 1, 2, 1, True)
     assert slept == pytest.approx([0.2, 0.3, 0.45])
 
 

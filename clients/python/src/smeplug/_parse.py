@@ -91,6 +91,7 @@ def parse_document(fields: Fields, plugin_id: str) -> Document:
         error=fields.text_or_none("error"),
         pages=fields.integer_or_none("pages"),
         chunks=fields.integer_or_none("chunks"),
+        semantic=fields.boolean("semantic"),
         raw=fields.raw,
     )
 

@@ -116,7 +116,8 @@ class Plug:
 class Document:
     """A document of a plug's knowledge. `plugin_id` is the plug as it was named in the request.
 
-    `error` is the reason when `status` is `error`; `pages` and `chunks` are known once it is `ready`.
+    `error` is the reason when `status` is `error`; `pages` and `chunks` are known once it is `ready`. A ready document
+    answers by keyword at once, and by meaning too once it is `semantic`.
     """
 
     id: str
@@ -127,6 +128,7 @@ class Document:
     error: str | None
     pages: int | None
     chunks: int | None
+    semantic: bool
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
