@@ -1,6 +1,6 @@
 """How well plugs answer offline: questions over documents of three fields, through the product's own path.
 
-    python -m benchmarks.questions --split train|dev|held|all [--list]
+    python -m benchmarks.questions --split train|dev|real|held|all [--list]
 
 Each question goes through retrieval, the prompt, the offline model and the verifying reader. Right means answered with
 a quote, from the right document, that holds the fact; a claim is any answer but uncertain or declined.
@@ -83,7 +83,7 @@ def _share(hits: list[bool]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--split", choices=["train", "dev", "held", "all"], default="dev")
+    parser.add_argument("--split", choices=["train", "dev", "real", "held", "all"], default="dev")
     parser.add_argument("--list", action="store_true", help="print every question with its outcome")
     options = parser.parse_args()
     with Library() as library:

@@ -2,10 +2,12 @@
 
 `data/questions/<field>/questions.json` holds the questions, `long.md` a long document that is typeset as a PDF and
 read back; the others are the documents that ship with the first-party plugs. `licences` serves fitting alone (split
-`train`); splits `dev` and `held` are halves of the questions that measure. Set `PATCHBAY_DATA_DIR` to keep what was
-read and embedded for the next run.
+`train`). The documents of `debian` (split `real`) are manuals that Debian packages: its questions are left out where
+`debian-policy` and `developers-reference` are not installed. Splits `dev` and `held` are halves of the
+questions that measure. Set `PATCHBAY_DATA_DIR` to keep what was read and embedded for the next run.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "questions"
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "patchbay" / "products" / "plugs" / "knowledge"
-FIELDS = ("legal", "healthcare", "engineering", "licences")
+FIELDS = ("legal", "healthcare", "engineering", "licences", "debian")
 OWNER = "org_benchmark"
 
 
@@ -52,7 +54,9 @@ def load_items() -> list[Item]:
     for field in FIELDS:
         rows = [row for path in sorted((DATA / field).glob("*.json")) for row in json.loads(path.read_text("utf-8"))]
         for row in rows:
-            title = f"{field}-long" if row["document"].startswith("eval/") else Path(row["document"]).stem
+            if row["document"].startswith("/") and not Path(row["document"]).exists():
+                continue
+            title = f"{field}-long" if row["document"].startswith("eval/") else _title(row["document"])
             known = {name: row[name] for name in ("id", "question", "kind", "split")}
             quotes = tuple(quote for quote in (row["quote"], *row.get("also", ())) if quote)
             items.append(Item(field=field, title=title, facts=tuple(row["facts"]), quotes=quotes, **known))
@@ -149,6 +153,10 @@ def _load(field: str) -> str:
     for path in sorted([*(KNOWLEDGE / f"{field}-v1").glob("*.md"), *(DATA / field).glob("*.txt")]):
         if path.stem not in known:
             _add(plug, path.stem, path.read_bytes(), "MARKDOWN" if path.suffix == ".md" else "TEXT")
+    for manual in _manuals(field):
+        if _title(manual) not in known:
+            data = Path(manual).read_bytes()
+            _add(plug, _title(manual), gzip.decompress(data) if manual.endswith(".gz") else data, "PDF")
     title = f"{field}-long"
     if title not in known and (DATA / field / "long.md").exists():
         with tempfile.TemporaryDirectory() as folder:
@@ -156,6 +164,17 @@ def _load(field: str) -> str:
             render(DATA / field / "long.md", pdf)
             _add(plug, title, pdf.read_bytes(), "PDF")
     return str(plug.id)
+
+
+def _title(document: str) -> str:
+    return Path(document).name.partition(".")[0]
+
+
+def _manuals(field: str) -> list[str]:
+    """Return the installed documents outside the repository that a field's questions name."""
+    rows = json.loads((DATA / field / "questions.json").read_text("utf-8"))
+    named = {row["document"] for row in rows if row["document"].startswith("/")}
+    return sorted(path for path in named if Path(path).exists())
 
 
 def _add(plug: Any, title: str, data: bytes, kind: str) -> None:

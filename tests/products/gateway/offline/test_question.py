@@ -3,7 +3,7 @@
 import pytest
 
 from patchbay.lib.words import stem
-from patchbay.products.gateway.providers.offline.kinds import find_focus, find_kinds, looks_like
+from patchbay.products.gateway.providers.offline.kinds import find_focus, find_kinds, lacks_what_is_asked, looks_like
 from patchbay.products.gateway.providers.offline.question import holds_number, take_apart
 
 
@@ -66,3 +66,19 @@ def test_rare_words_weigh_more_and_unknown_ones_are_named() -> None:
 @pytest.mark.parametrize("text", ["", "?", "the of and", "\0", "⁹ ² ٣", "(((", "1.2.3.4 5,6,7", "x" * 5000])
 def test_any_text_is_a_question(text: str) -> None:
     assert take_apart(text, 10, {}).total > 0
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "lacks"),
+    [
+        ("Why does the peak season start in November?", "Peak Season\tthe period from 15 November", True),
+        ("Why is the tank drained?", "It is drained so that frost does no harm.", False),
+        ("In what year was the company founded?", "The company was founded by two sisters.", True),
+        ("In what year was the company founded?", "Founded in 1987.", False),
+        ("What is the service desk's telephone number?", "Ring the service desk at any hour.", True),
+        ("When was the last test?", "The last test was in April.", False),
+        ("When must we pay?", "Within the usual time.", False),
+    ],
+)
+def test_knows_what_a_text_cannot_answer(question: str, text: str, lacks: bool) -> None:
+    assert lacks_what_is_asked(question, [text]) is lacks

@@ -46,11 +46,11 @@ class Model:
         """Return the outcome for a question with these features."""
         if max(features["cosine"], features["coverage"]) < MIN_NEARNESS:
             return "declined"
-        if features["coverage"] >= LITERAL and features["absent_names"] == 0:
-            return "answered"  # the fit knows few plain questions; one whose every word stands in one passage is plain
         probability = self.probability(features)
-        if probability >= self.answer_from:
-            return "answered"
+        # The fit knows few plain questions; one whose every word stands in one passage is plain.
+        plain = features["coverage"] >= LITERAL and features["absent_names"] == 0
+        if plain or probability >= self.answer_from:
+            return "uncertain" if features["lacking"] else "answered"
         return "uncertain" if probability >= self.uncertain_from else "declined"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from patchbay.kernel.search.contracts import WordEmbedder
 from patchbay.lib.words import content_words
 from patchbay.products.gateway.engine.contracts import Passage
-from patchbay.products.gateway.providers.offline.kinds import looks_like
+from patchbay.products.gateway.providers.offline.kinds import lacks_what_is_asked, looks_like
 from patchbay.products.gateway.providers.offline.question import Asked, holds_number
 from patchbay.products.gateway.providers.offline.similarity import Alignment, align
 
@@ -21,6 +21,7 @@ DECISION = (
 )  # fmt: skip
 """Of a question and its passages, best first."""
 OTHERS = 9
+NEAR = 3
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ def judge(asked: Asked, passages: Sequence[Passage], embedder: WordEmbedder | No
 
 
 def decision_features(asked: Asked, ranked: Sequence[Judged]) -> dict[str, float]:
-    """Return the DECISION features; `ranked` is best first and not empty."""
+    """Return the DECISION features and `lacking`; `ranked` is best first and not empty."""
     best = ranked[0]
     others = [each.odds for each in ranked[1 : OTHERS + 1]] or [best.odds]
     top = ranked[:5]
@@ -75,6 +76,7 @@ def decision_features(asked: Asked, ranked: Sequence[Judged]) -> dict[str, float
         "kind": features["kind"],
         "number": features["number"],
         "words": min(len(asked.weights), 12) / 12,
+        "lacking": float(lacks_what_is_asked(asked.text, [each.passage.text for each in ranked[:NEAR]])),
     }
 
 

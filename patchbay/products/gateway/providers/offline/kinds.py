@@ -1,6 +1,7 @@
 """Kinds of answers: how a question asks for one, and how a text looks that holds one."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _UNIT = r"(?:second|minute|hour|day|week|fortnight|month|quarter|year)s?"
@@ -71,6 +72,29 @@ KINDS = (
     ),
 )
 
+MUST_LOOK = (
+    _kind(
+        "reason",
+        r"^\s*(?:\w+ )?why\b|\bwhat(?:'s| is| was) the (?:reason|rationale)|\bhow come\b",
+        r"\b(?:because|since|so that|so as|in order|due to|owing|reason|otherwise|avoid|prevent|therefore|thus|hence"
+        r"|as (?:it|they|the|this|these)|to (?:allow|ensure|keep|make|give|reduce|protect|help|let)|cannot|would|risk"
+        r"|purpose|cause|lest|unless|not)\b",
+    ),
+    _kind("year", r"\b(?:what|which) year\b", r"\b(?:1[89]|20)\d\d\b"),
+    _kind(
+        "day",
+        r"\bwhen (?:was|were|did)\b|\b(?:what|which) (?:date|day)\b|\bdate of\b",
+        r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december|(?:19|20)\d\d)\b"
+        r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b\d{1,2}(?:st|nd|rd|th)\b",
+    ),
+    _kind(
+        "contact",
+        r"\b(?:telephone|phone|e-?mail|fax)\b.*\b(?:number|address)\b|\b(?:url|website|web ?site)\b",
+        r"\b\d[\d ()+-]{6,}\d\b|@|https?:|www\.|\b\d+ [a-z]+",
+    ),
+)
+"""Kinds that a text surely does not hold unless it looks like them."""
+
 _SKIPPED = r"(?:(?:'s|is|are|was|were)\s+)?(?:(?:the|a|an|our|its|your|my)\s+)?"
 _STOPPED = (
     r"is|are|was|were|do|does|did|must|can|could|should|would|will|may|might|has|have|had|to|for|at|in|on|if|when|before"
@@ -90,6 +114,12 @@ def find_kinds(question: str) -> tuple[str, ...]:
 def looks_like(name: str, text: str) -> bool:
     """Say whether the text holds something of the kind."""
     return any(kind.looks.search(text) is not None for kind in KINDS if kind.name == name)
+
+
+def lacks_what_is_asked(question: str, texts: Sequence[str]) -> bool:
+    """Say whether a question asks for something, like a reason or a year, that none of the texts can hold."""
+    wanted = [kind for kind in MUST_LOOK if kind.asked.search(question)]
+    return any(not any(kind.looks.search(text) for text in texts) for kind in wanted)
 
 
 def find_focus(question: str) -> str:
