@@ -1,6 +1,9 @@
 """Identifiers are UUIDv7, prefixed, and sort by creation."""
 
+import os
 import uuid
+
+import pytest
 
 from patchbay.lib import ids
 
@@ -22,3 +25,23 @@ def test_ids_made_later_sort_later(monkeypatch) -> None:
 
 def test_ids_do_not_repeat() -> None:
     assert len({ids.new_id("x") for _ in range(10_000)}) == 10_000
+
+
+def test_ids_of_one_millisecond_sort_in_the_order_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(1_763_000_000_000_000_000, 1_763_000_000_001_000_000, 1_000))
+    monkeypatch.setattr(ids.time, "time_ns", lambda: next(moments))
+    made = [ids.new_id("req") for _ in range(1_000)]
+    assert made == sorted(made)
+
+
+def test_a_forked_child_does_not_repeat_its_parents_random_words() -> None:
+    ids.new_id("x")  # so that words are left
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, ids.new_id("x")[-15:].encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 15).decode() != ids.new_id("x")[-15:]
+    os.close(reading)
+    os.close(writing)

@@ -1,5 +1,7 @@
 """The group-commit writer: one thread, one connection, one transaction for all that arrived during the last commit.
 
+What arrives while it is written joins it: else callers would fall into two groups that wait for each other's commits.
+
 A caller's future resolves after the commit, so that the final bytes of an answer leave only when its record and its
 ledger entries are durable. The thread is the process's *ledger thread*: between commits it answers the lease book
 (`ledger.leases.keeper`), so that nothing else in this process touches the stored balances of its leases.
@@ -146,9 +148,7 @@ class Writer:
         if self._failures and time.monotonic() < self._next_try:
             return
         try:
-            if not self._batch:
-                self._batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH))]
-            if self._batch:
+            if self._batch or self._queue:
                 self._commit()
             if self._failures:
                 self._recover()
@@ -164,17 +164,15 @@ class Writer:
             self._fail(error)
 
     def _commit(self) -> None:
-        """Write the batch: what its holds cover in one transaction, the rest in another; each is woken after its own.
+        """Write what waits: what its holds cover in one transaction, the rest in another; each is woken after its own.
 
         `_batch` is what is still to be written, should the database go away in between.
         """
-        fenced, plain, excess = self._sort(self._batch)
-        if fenced:
-            self._batch = plain + excess
-            self._resolve(fenced)
+        plain, excess = self._sort(self._batch)
+        self._join(plain, excess)
         if plain:
             try:
-                self._commit_together(plain)
+                self._commit_together(plain, excess)
             except (OperationalError, InterfaceError, FencedError):
                 raise
             except Exception:
@@ -186,11 +184,20 @@ class Writer:
             self._batch = []
             self._resolve(excess)
 
-    def _sort(self, batch: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending], list[_Pending]]:
-        """Part those whose hold was fenced from those that cost no more than it, and those that do."""
+    def _join(self, plain: list[_Pending], excess: list[_Pending]) -> None:
+        """Add what arrived to the batch, as far as there is room."""
+        room = BATCH - len(self._batch)
+        arrived = [self._queue.popleft() for _ in range(min(len(self._queue), room))]
+        more_plain, more_excess = self._sort(arrived)
+        plain += more_plain
+        excess += more_excess
+        self._batch = plain + excess
+
+    def _sort(self, entries: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
+        """Part those that cost no more than their hold from those that do; one whose hold was fenced is refused."""
         fenced, plain, excess = [], [], []
         process_id = self.book.process_id
-        for entry in batch:
+        for entry in entries:
             hold = entry.settlement.hold
             if hold is not None and hold.lease.process_id != process_id:
                 entry.outcome = FencedError()
@@ -199,17 +206,23 @@ class Writer:
                 excess.append(entry)
             else:
                 plain.append(entry)
-        return fenced, plain, excess
+        if fenced:
+            self._resolve(fenced)
+        return plain, excess
 
-    def _commit_together(self, batch: Sequence[_Pending]) -> None:
-        """Write all items in one transaction; any fault undoes all of it."""
-        rows = records.make_rows([(entry.settlement.record, entry.item.amount_micro, 0) for entry in batch])
+    def _commit_together(self, plain: list[_Pending], excess: list[_Pending]) -> None:
+        """Write all of `plain` in one transaction, and what arrives meanwhile; any fault undoes all of it."""
+        written = 0
         with raw_transaction() as cursor:
             ledger.check_open(self.book.process_id)
-            records.insert(cursor, rows)
-            ledger.settle_many(cursor, [entry.item for entry in batch if entry.item.amount_micro])
-            records.complete_claims(_answers(batch))
-        for entry in batch:
+            while written < len(plain):
+                batch, written = plain[written:], len(plain)
+                rows = records.make_rows([(entry.settlement.record, entry.item.amount_micro, 0) for entry in batch])
+                records.insert(cursor, rows)
+                ledger.settle_many(cursor, [entry.item for entry in batch if entry.item.amount_micro])
+                records.complete_claims(_answers(batch))
+                self._join(plain, excess)
+        for entry in plain:
             entry.outcome = Charge(entry.item.amount_micro, 0)
 
     def _commit_apart(self, batch: Sequence[_Pending]) -> None:

@@ -16,6 +16,7 @@ from patchbay.kernel.ledger.errors import InsufficientCreditsError
 from patchbay.kernel.plans.contracts import CostLine, Rate
 from patchbay.kernel.usage import queries, writer
 from patchbay.kernel.usage.contracts import Charge, Settlement, UsageRecord
+from patchbay.kernel.usage.engine import records
 from patchbay.kernel.usage.runtime import Runtime
 from patchbay.lib import listing
 from patchbay.lib.errors import UnavailableError
@@ -62,6 +63,8 @@ def test_the_writer_orders_what_it_wrote_by_organisation(
 ) -> None:
     monkeypatch.setattr(listing, "ROWS", 3)
     monkeypatch.setattr(writer, "ORDER_SECONDS", 0.0)
+    while services.order_history() or records.order_history():
+        pass  # what earlier tests left waiting
     ids = [new_id("req") for _ in range(20)]
     for request_id in ids:
         pay(ledger_runtime, organisation, 10, 1, request_id=request_id)
@@ -71,6 +74,32 @@ def test_the_writer_orders_what_it_wrote_by_organisation(
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM usage_usagerecord_listed WHERE organisation_id = %s", [organisation])
             assert cursor.fetchone()[0] >= 3
+
+
+def test_what_arrives_while_a_batch_is_written_is_committed_with_it(
+    ledger_runtime: Runtime, organisation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, live = ledger_runtime.book, ledger_runtime.writer
+    first, second = book.hold_blocking(organisation, 10), book.hold_blocking(organisation, 10)
+    insert, resolve = records.insert, live._resolve
+    later: list[Any] = []
+    commits: list[int] = []
+
+    def insert_while_more_arrives(cursor: Any, rows: Any) -> None:
+        if not later:
+            later.append(live.submit(Settlement(second, 4, record(organisation))))
+        insert(cursor, rows)
+
+    def count(entries: Any) -> None:
+        commits.append(len(entries))
+        resolve(entries)
+
+    monkeypatch.setattr(records, "insert", insert_while_more_arrives)
+    monkeypatch.setattr(live, "_resolve", count)
+    assert live.submit(Settlement(first, 3, record(organisation))).result(5) == Charge(3, 0)
+    assert later[0].result(5) == Charge(4, 0)
+    assert commits == [2]
+    assert available(organisation) == 993
 
 
 def test_what_a_hold_does_not_need_is_free_at_once(ledger_runtime: Runtime, organisation: str) -> None:
