@@ -249,6 +249,11 @@ class FakePatchbay:
         found = [each for each in self.plugs if plug in (each["id"], each["slug"])]
         return Sent(200, found[0]) if found else _problem(404, "not_found")
 
+    def delete_plug(self, seen: Seen, plug: str) -> Sent:
+        kept = [each for each in self.plugs if plug not in (each["id"], each["slug"])]
+        gone, self.plugs = len(kept) < len(self.plugs), kept
+        return Sent(204) if gone else _problem(404, "not_found")
+
     def upload(self, seen: Seen, plug: str) -> Sent:
         head = f"content-type: {seen.headers['content-type']}\r\n\r\n".encode()
         message = BytesParser(policy=HTTP).parsebytes(head + seen.body)
@@ -323,6 +328,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Sent]]] = [
     ("POST", "/v1/plugs", FakePatchbay.create_plug),
     ("GET", "/v1/plugs", FakePatchbay.list_plugs),
     ("GET", f"/v1/plugs/{_ONE}", FakePatchbay.get_plug),
+    ("DELETE", f"/v1/plugs/{_ONE}", FakePatchbay.delete_plug),
     ("POST", _DOCUMENTS, FakePatchbay.upload),
     ("GET", _DOCUMENTS, FakePatchbay.list_documents),
     ("GET", f"{_DOCUMENTS}/{_ONE}", FakePatchbay.get_document),

@@ -32,6 +32,16 @@ def get_key(organisation_id: str, key_id: str) -> Key:
     return shown(row)
 
 
+def list_plug_keys(organisation_id: str, plug_id: str) -> list[Key]:
+    """Return the usable keys that are for one plug, oldest first: these end with it."""
+    return [shown(row) for row in plug_keys(organisation_id, plug_id)]
+
+
+def plug_keys(organisation_id: str, plug_id: str) -> QuerySet[ApiKey]:
+    """Return the rows of usable keys that are for one plug, oldest first."""
+    return usable(organisation_id).filter(plug_id=plug_id).order_by("id")
+
+
 def list_scopes(organisation_id: str) -> Sequence[PlugScope]:
     """Return the plugs that a key of the organisation can be scoped to, with their names."""
     return scopes.list_scopes(organisation_id)

@@ -12,7 +12,7 @@ from patchbay.kernel.keys.checks import Wanted, made_by_owner, require_may_manag
 from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission, PlugScopes, Refusal
 from patchbay.kernel.keys.last_use import LastUse
 from patchbay.kernel.keys.models import ApiKey
-from patchbay.kernel.keys.queries import shown, usable
+from patchbay.kernel.keys.queries import plug_keys, shown, usable
 from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans import services as entitlements
 from patchbay.lib.actor import Actor
@@ -82,11 +82,21 @@ def revoke_key(*, actor: Actor, key_id: str) -> Key:
             raise NotFoundError("There is no such key.")
         require_may_manage(actor, environment=row.environment)
         if row.revoked_at is None:
-            row.revoked_at = datetime.now(UTC)
-            row.save(update_fields=["revoked_at"])
-            _record(actor, row, "key.revoked", {"prefix": row.prefix})
+            _revoke(actor, row)
         changed()  # also when it was revoked: whoever did may have died between the commit and the epoch
     return shown(row)
+
+
+def revoke_plug_keys(*, actor: Actor, plug_id: str) -> None:
+    """End every key that is for one plug, in the caller's transaction: all processes refuse them once it has committed.
+
+    The organisation stays locked until then, so that nobody makes another. ForbiddenError, as for ending one of them.
+    """
+    accounts.lock_organisation(actor.organisation_id)
+    for row in plug_keys(actor.organisation_id, plug_id):
+        require_may_manage(actor, environment=row.environment)
+        _revoke(actor, row)
+    changed()
 
 
 def authenticate(secret: str) -> Grant:
@@ -166,6 +176,12 @@ def _read(digest: str) -> Grant | Refusal:
         plan_code=plan.code,
         made_by_owner=row.made_by_owner,
     )
+
+
+def _revoke(actor: Actor, row: ApiKey) -> None:
+    row.revoked_at = datetime.now(UTC)
+    row.save(update_fields=["revoked_at"])
+    _record(actor, row, "key.revoked", {"prefix": row.prefix})
 
 
 def _refuse(reason: Refusal) -> UnauthenticatedError:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("plugs", views.list_plugs, name="list"),
     path("plugs/new", views.create_plug, name="create"),
     path("plugs/<str:slug>", views.chat, name="chat"),
+    path("plugs/<str:slug>/delete", views.delete_plug, name="delete_plug"),
     path("plugs/<str:slug>/sessions", views.conversations, name="conversations"),
     path("plugs/<str:slug>/sessions/<str:session_id>/delete", views.delete_session, name="delete_session"),
     path("plugs/<str:slug>/knowledge", views.knowledge, name="knowledge"),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.middleware import HtmxDetails
 
+from patchbay.kernel.keys import queries as keys
 from patchbay.kernel.search.embedder import has_embedder
 from patchbay.lib.errors import AppError, FieldError, InvalidError
 from patchbay.lib.pages import PageRequest, add_faults, signed_in
@@ -62,6 +63,26 @@ def create_plug(request: PageRequest) -> HttpResponse:
         messages.success(request, f"{plug.name} is made. Give it its first document.")
         return redirect("plugs:knowledge", plug.slug)
     return _list(request, form, status=422)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def delete_plug(request: PageRequest, slug: str) -> HttpResponse:
+    """GET asks, POST does."""
+    organisation_id = request.actor.organisation_id
+    plug = queries.get_plug(organisation_id, slug)
+    plugs.require_may_change(request.actor, plug)
+    if request.method == "GET":
+        context = {
+            "plug": plug,
+            "documents": queries.list_documents(organisation_id, plug),
+            "keys": keys.list_plug_keys(organisation_id, plug.id),
+            "sessions": plug.sessions.count(),
+        }
+        return render(request, "plugs/delete_plug.html", context)
+    plugs.delete_plug(actor=request.actor, plug_id=plug.id)
+    messages.success(request, f"{plug.name} is deleted with all it knew. Keys that were for it alone are revoked.")
+    return redirect("plugs:list")
 
 
 def _list(request: PageRequest, form: PlugForm, *, status: int = 200) -> HttpResponse:

@@ -51,6 +51,13 @@ def test_a_plug_is_created_and_found_by_its_slug(plug: Any, fake: FakePatchbay) 
         plug.plugs.create(name="Again", slug="leases")
 
 
+def test_a_plug_is_deleted(plug: Any) -> None:
+    plug.plugs.delete("plug-2")
+    assert [each.id for each in plug.plugs.list()] == ["plug_0", "plug_1", "plug_3", "plug_4"]
+    with pytest.raises(NotFoundError):
+        plug.plugs.delete("plug-2")
+
+
 def test_a_session_is_read_and_deleted(plug: Any) -> None:
     session_id = plug.chat("Why?").session_id
     (listed,) = plug.sessions.list()

@@ -42,6 +42,10 @@ class AsyncPlugs:
         """One plug by id or slug."""
         return await self._transport.send(_calls.get_plug(plugin_id))
 
+    async def delete(self, plugin_id: str) -> None:
+        """A private plug goes with its documents and sessions, and keys for it alone are revoked."""
+        await self._transport.send(_calls.delete_plug(plugin_id))
+
 
 class AsyncDocuments:
     """A plug's knowledge. `plugin_id` (id or slug) may be left out where the client has one."""

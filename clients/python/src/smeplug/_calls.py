@@ -59,6 +59,10 @@ def get_plug(plugin_id: str) -> Call[Plug]:
     return _get(path_of("plugs", plugin_id), "plug", _parse.parse_plug)
 
 
+def delete_plug(plugin_id: str) -> Call[None]:
+    return Call("DELETE", path_of("plugs", plugin_id), _nothing)
+
+
 def list_plugs(limit: int | None, cursor: str | None) -> Listing[Plug]:
     return _list(path_of("plugs"), _parse.parse_plug, limit, cursor)
 

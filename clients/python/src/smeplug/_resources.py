@@ -42,6 +42,10 @@ class Plugs:
         """One plug by id or slug."""
         return self._transport.send(_calls.get_plug(plugin_id))
 
+    def delete(self, plugin_id: str) -> None:
+        """A private plug goes with its documents and sessions, and keys for it alone are revoked."""
+        self._transport.send(_calls.delete_plug(plugin_id))
+
 
 class Documents:
     """A plug's knowledge. `plugin_id` (id or slug) may be left out where the client has one."""

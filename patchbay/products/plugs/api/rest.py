@@ -88,6 +88,16 @@ def get_plug(request: HttpRequest, plug: str) -> Any:
     return _plug_out(_plug(request, plug), _grant(request).organisation_id)
 
 
+@router.delete("/{plug}", response={204: None}, summary="Delete a plug", operation_id="delete_plug")
+def delete_plug(request: HttpRequest, plug: str) -> Any:
+    """A private plug goes with its documents and conversations; keys for it alone are revoked. It cannot be undone.
+
+    Usage records, credits and the audit log stay. Needs a key of the whole organisation.
+    """
+    services.delete_plug(actor=_actor(request), plug_id=_plug(request, plug).id)
+    return Status(204, None)
+
+
 @router.post(
     "/{plug}/documents", response={202: DocumentOut}, summary="Upload a document", operation_id="upload_document"
 )

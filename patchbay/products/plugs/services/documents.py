@@ -6,6 +6,7 @@ that links of old citations can say that the document was deleted; the answers t
 
 import contextlib
 import hashlib
+from collections.abc import Collection
 from pathlib import PurePath
 from typing import Any
 
@@ -24,9 +25,10 @@ from patchbay.lib.errors import FieldError, InvalidError, TooLargeError, Unsuppo
 from patchbay.products.plugs.contracts import MAX_UPLOAD_BYTES
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
 from patchbay.products.plugs.engine.parsing.detect import detect
-from patchbay.products.plugs.errors import SharedPlugError
+from patchbay.products.plugs.errors import PlugNotFoundError
 from patchbay.products.plugs.models import Document, DocumentVersion, Plug, Unit, VersionText
 from patchbay.products.plugs.queries import documents as queries
+from patchbay.products.plugs.services.plugs import require_may_change
 
 
 def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str) -> Document:
@@ -36,7 +38,7 @@ def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str)
     next version, and the version before answers until the new one is ready.
     InvalidError (empty, nameless), TooLargeError, UnsupportedMediaError; nothing is kept then.
     """
-    _may_change(actor, plug)
+    require_may_change(actor, plug)
     filename, title = _names(filename)
     _check_size(file)
     try:
@@ -48,19 +50,23 @@ def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str)
     version = DocumentVersion(
         filename=filename, media_type=media_type, sha256=sha256, size=file.size, storage_name=storage_name
     )
-    with transaction.atomic():
-        Plug.objects.select_for_update().get(id=plug.id)  # two uploads of one title make two versions, in order
-        known = _known_content(actor.organisation_id, plug, sha256)
-        if known is None:
-            return _add_version(actor, plug, title, version)
-        if known.latest and known.latest.status == DocumentVersion.Status.ERROR:
-            _read_again(known.latest)
-        return known
+    try:
+        with transaction.atomic():
+            Plug.objects.select_for_update().get(id=plug.id)  # two uploads of one title make two versions, in order
+            known = _known_content(actor.organisation_id, plug, sha256)
+            if known is None:
+                return _add_version(actor, plug, title, version)
+            if known.latest and known.latest.status == DocumentVersion.Status.ERROR:
+                _read_again(known.latest)
+            return known
+    except Plug.DoesNotExist:
+        _drop_at_once({storage_name})
+        raise PlugNotFoundError(f"{plug.name} was deleted meanwhile; nothing was kept.") from None
 
 
 def reindex_document(*, actor: Actor, plug: Plug, document_id: str) -> Document:
     """Read the newest version's file again; it answers as before until that is done."""
-    _may_change(actor, plug)
+    require_may_change(actor, plug)
     with transaction.atomic():
         document = queries.get_document(actor.organisation_id, plug, document_id)
         version = document.latest
@@ -72,9 +78,10 @@ def reindex_document(*, actor: Actor, plug: Plug, document_id: str) -> Document:
 
 def delete_document(*, actor: Actor, plug: Plug, document_id: str) -> None:
     """Delete a document with its files, texts and units; from the commit on no answer can use it."""
-    _may_change(actor, plug)
+    require_may_change(actor, plug)
     with transaction.atomic():
         document = queries.get_document(actor.organisation_id, plug, document_id)
+        Document.objects.select_for_update().get(pk=document.pk)  # first, as publishing does: or they wait in a ring
         search.remove(scope=Scope(document.organisation_id, plug.id), document_id=document.id)
         Unit.objects.filter(version__document=document).delete()
         VersionText.objects.filter(version__document=document).delete()
@@ -89,16 +96,14 @@ def delete_document(*, actor: Actor, plug: Plug, document_id: str) -> None:
             type="document.deleted",
             payload={"document_id": document.id, "plug_id": plug.id},
         )
-        transaction.on_commit(lambda: _drop_files(files))
+        transaction.on_commit(lambda: _drop_at_once(files))
 
 
-def _may_change(actor: Actor, plug: Plug) -> None:
-    actor.require("editor")
-    if plug.organisation_id != actor.organisation_id:
-        raise SharedPlugError(
-            f"{plug.name} comes with knowledge of its own, which only its maker changes.",
-            next_step="Create a plug of your own and upload there.",
-        )
+def drop_files(names: Collection[str]) -> None:
+    """Delete those of the stored files that no document uses; those that are gone already are no fault."""
+    used = set(DocumentVersion.objects.filter(storage_name__in=names).values_list("storage_name", flat=True))
+    for name in set(names) - used:
+        default_storage.delete(name)
 
 
 def _names(filename: str) -> tuple[str, str]:
@@ -171,9 +176,8 @@ def _record(actor: Actor, action: str, document: Document) -> None:
     )
 
 
-def _drop_files(names: set[str]) -> None:
-    """Delete files that no other document uses. One that fails to go is unreachable already; it is only space."""
-    used = set(DocumentVersion.objects.filter(storage_name__in=names).values_list("storage_name", flat=True))
-    for name in names - used:
+def _drop_at_once(names: set[str]) -> None:
+    """One that fails to go is unreachable already; it is only space."""
+    for name in names:
         with contextlib.suppress(OSError):
-            default_storage.delete(name)
+            drop_files([name])

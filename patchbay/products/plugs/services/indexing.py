@@ -42,7 +42,9 @@ def index_version(version_id: int) -> None:
     open_versions = DocumentVersion.objects.filter(pk=version_id, status=_PROCESSING, document__deleted_at__isnull=True)
     if not open_versions.update(attempts=F("attempts") + 1):
         return
-    version = DocumentVersion.objects.get(pk=version_id)
+    version = DocumentVersion.objects.filter(pk=version_id).first()
+    if version is None:
+        return  # its plug was deleted just now
     if version.attempts > MAX_ATTEMPTS:
         fail_version(version_id, "Reading the file failed several times. Upload it again in another form.")
         return

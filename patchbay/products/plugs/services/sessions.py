@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from patchbay.kernel.audit import services as audit
 from patchbay.lib.actor import Actor
-from patchbay.products.plugs.models import ChatMessage, ChatSession
+from patchbay.products.plugs.models import ChatMessage, ChatSession, Plug
 from patchbay.products.plugs.queries import sessions as queries
 
 TITLE_LENGTH = 80
@@ -33,32 +33,40 @@ class Exchange:
 def record_exchange(*, actor: Actor, exchange: Exchange) -> None:
     """Add a question and its answer to a session, which a first question begins.
 
-    A session that was deleted while its answer was being written stays deleted.
+    What was deleted while its answer was being written, the session or its whole plug, stays deleted.
     """
-    with transaction.atomic():
-        if exchange.is_new_session:
-            _begin(actor, exchange)
-        elif not ChatSession.objects.filter(id=exchange.session_id, organisation_id=actor.organisation_id).update(
-            updated_at=timezone.now()
-        ):
-            return
-        ChatMessage.objects.bulk_create(
-            [
-                ChatMessage(
-                    session_id=exchange.session_id,
-                    role=ChatMessage.Role.USER,
-                    content=exchange.question,
-                    created_at=exchange.asked_at,
-                ),
-                ChatMessage(
-                    id=exchange.answer_id,
-                    session_id=exchange.session_id,
-                    role=ChatMessage.Role.ASSISTANT,
-                    content=exchange.answer_text,
-                    answer=exchange.answer,
-                ),
-            ]
-        )
+    try:
+        with transaction.atomic():
+            _store(actor, exchange)
+    except IntegrityError:  # asked for only then: every question would pay for looking first
+        if Plug.objects.filter(id=exchange.plug_id).exists():
+            raise
+
+
+def _store(actor: Actor, exchange: Exchange) -> None:
+    if exchange.is_new_session:
+        _begin(actor, exchange)
+    elif not ChatSession.objects.filter(id=exchange.session_id, organisation_id=actor.organisation_id).update(
+        updated_at=timezone.now()
+    ):
+        return
+    ChatMessage.objects.bulk_create(
+        [
+            ChatMessage(
+                session_id=exchange.session_id,
+                role=ChatMessage.Role.USER,
+                content=exchange.question,
+                created_at=exchange.asked_at,
+            ),
+            ChatMessage(
+                id=exchange.answer_id,
+                session_id=exchange.session_id,
+                role=ChatMessage.Role.ASSISTANT,
+                content=exchange.answer_text,
+                answer=exchange.answer,
+            ),
+        ]
+    )
 
 
 def _begin(actor: Actor, exchange: Exchange) -> None:

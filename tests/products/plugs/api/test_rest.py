@@ -144,6 +144,28 @@ def test_a_read_only_key_reads_and_changes_nothing(rest: Rest, key: str, slug: s
     assert rest.call("POST", f"/{slug}/documents/{document['id']}/reindex", key=reading)[0] == 403
 
 
+def test_a_plug_is_deleted_with_what_it_knows(rest: Rest, key: str, slug: str) -> None:
+    document = ready(rest, slug, key)
+    assert rest.call("DELETE", f"/{slug}", key=key)[0] == 204
+    for path in (f"/{slug}", f"/{slug}/documents", f"/{slug}/documents/{document['id']}"):
+        assert rest.call("GET", path, key=key)[0] == 404
+    assert rest.call("GET", "/", key=key)[1]["data"] == []
+    assert rest.call("DELETE", f"/{slug}", key=key)[0] == 404
+
+
+def test_only_who_may_change_a_plug_deletes_it(rest: Rest, key: str, slug: str, actor: Actor) -> None:
+    plug = rest.call("GET", f"/{slug}", key=key)[1]["id"]
+    reading = factories.key(actor, permission="read_only").secret
+    scoped = factories.key(actor, plug_id=slug).secret
+    other = rest.call("POST", "/", key=key, body={"name": "Other"})[1]["slug"]
+    stranger = factories.key(factories.owner(plan="pro")).secret
+    assert rest.call("DELETE", f"/{plug}", key=reading)[0] == 403
+    assert rest.call("DELETE", f"/{plug}", key=scoped)[0] == 403
+    assert rest.call("DELETE", f"/{other}", key=scoped)[0] == 403
+    assert rest.call("DELETE", f"/{plug}", key=stranger)[0] == 404
+    assert rest.call("GET", f"/{plug}", key=scoped)[0] == 200
+
+
 def test_a_key_for_one_plug_reaches_no_other(rest: Rest, key: str, slug: str, actor: Actor) -> None:
     other = rest.call("POST", "/", key=key, body={"name": "Other"})[1]["slug"]
     scoped = factories.key(actor, plug_id=slug).secret

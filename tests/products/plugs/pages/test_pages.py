@@ -203,6 +203,29 @@ def test_a_document_is_deleted_by_asking_first(client: Client, plug: Plug, docum
     assert client.get(address).status_code == HTTPStatus.NOT_FOUND
 
 
+def test_a_plug_is_deleted_by_asking_first_and_naming_what_goes(
+    client: Client, owner: Membership, plug: Plug, document: Document
+) -> None:
+    ChatSession.objects.create(organisation_id=owner.organisation_id, plug=plug, title="How long?")
+    factories.key(owner.actor(), name="CI bot", plug_id=plug.slug)
+    address = f"/plugs/{plug.slug}/delete"
+    assert f'href="{address}"' in client.get(f"/plugs/{plug.slug}/knowledge").content.decode()
+    asked = client.get(address).content.decode()
+    for said in ("Delete Terms?", "<b>1 document</b> and its file: terms.", "<b>1 conversation</b>", "CI bot"):
+        assert said in asked
+    assert client.get(f"/plugs/{plug.slug}").status_code == HTTPStatus.OK
+    assert client.post(address)["Location"] == "/plugs"
+    assert "Terms is deleted" in client.get("/plugs").content.decode()
+    assert client.get(f"/plugs/{plug.slug}").status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_plug_that_ships_has_no_way_to_be_deleted(client: Client, owner: Membership) -> None:
+    services.install_first_party()
+    assert "/delete" not in client.get("/plugs/legal-v1/knowledge").content.decode()
+    for method in (client.get, client.post):
+        assert method("/plugs/legal-v1/delete").status_code == HTTPStatus.FORBIDDEN
+
+
 def test_a_viewer_sees_but_cannot_change(client: Client, owner: Membership, plug: Plug, document: Document) -> None:
     client.force_login(factories.member(owner.organisation_id, "viewer").user)
     page = client.get(f"/plugs/{plug.slug}/knowledge").content.decode()
@@ -211,10 +234,22 @@ def test_a_viewer_sees_but_cannot_change(client: Client, owner: Membership, plug
     address = f"/plugs/{plug.slug}/documents/{document.id}"
     assert client.post(f"{address}/delete").status_code == HTTPStatus.FORBIDDEN
     assert client.post(f"{address}/reindex").status_code == HTTPStatus.FORBIDDEN
+    assert "Delete plug" not in page
+    for method in (client.get, client.post):
+        assert method(f"/plugs/{plug.slug}/delete").status_code == HTTPStatus.FORBIDDEN
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/knowledge", "/documents/{document}", "/documents/{document}/delete", "?session=ses_1", "/sessions"]
+    "path",
+    [
+        "",
+        "/knowledge",
+        "/documents/{document}",
+        "/documents/{document}/delete",
+        "/delete",
+        "?session=ses_1",
+        "/sessions",
+    ],
 )
 def test_a_stranger_finds_nothing(client: Client, plug: Plug, document: Document, path: str) -> None:
     client.force_login(factories.membership().user)
