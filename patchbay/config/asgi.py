@@ -25,6 +25,7 @@ def make_application(*, after_startup: Callable[[], Awaitable[None]] | None = No
     from patchbay.kernel.usage import runtime
     from patchbay.products.plugs.contracts import MAX_UPLOAD_BYTES
     from patchbay.site.routes import RAW_ROUTES
+    from patchbay.web.errors import respond_error
 
     async def start() -> None:
         await asyncio.to_thread(runtime.start)
@@ -35,7 +36,7 @@ def make_application(*, after_startup: Callable[[], Awaitable[None]] | None = No
 
     return Dispatcher(
         RAW_ROUTES,
-        BodyLimit(cast(ASGIApp, get_asgi_application()), MAX_UPLOAD_BYTES + FORM_BYTES),
+        BodyLimit(cast(ASGIApp, get_asgi_application()), MAX_UPLOAD_BYTES + FORM_BYTES, respond=respond_error),
         startup=[start, *([after_startup] if after_startup else [])],
         shutdown=[stop],
     )

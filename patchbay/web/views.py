@@ -2,15 +2,14 @@
 
 import json
 import sys
-from urllib.parse import urlsplit
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from patchbay.lib.errors import AppError, ForbiddenError, NotFoundError, from_exception
+from patchbay.web.errors import came_from
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -32,17 +31,7 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
         return HttpResponse(status=error.status, headers={"HX-Trigger": json.dumps(said), "HX-Reswap": "none"})
     if not request.accepts("text/html"):
         return JsonResponse({"message": f"{error.title}.", "next_step": error.next_step}, status=error.status)
-    return _page(error, back=_came_from(request))
-
-
-def _came_from(request: HttpRequest) -> str:
-    """Return the page of ours that the browser says it came from, else the start."""
-    referer = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}):
-        return "/"
-    parts = urlsplit(referer)
-    path = "/" + parts.path.lstrip("/")  # two slashes would begin the name of another host
-    return f"{path}?{parts.query}" if parts.query else path
+    return _page(error, back=came_from(request.headers.get("Referer"), request.get_host()))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

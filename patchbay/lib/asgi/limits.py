@@ -2,22 +2,34 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
+from typing import Protocol
 
 from patchbay.lib.asgi.request import ClientGoneError, Request, too_large
 from patchbay.lib.asgi.responses import respond_problem
-from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
-from patchbay.lib.errors import TooLargeError
+from patchbay.lib.asgi.types import ASGIApp, Headers, Message, Receive, Scope, Send
+from patchbay.lib.errors import AppError, TooLargeError
 
 LINGER_SECONDS = 2.0
 """How long a client that was refused may go on sending; closing at once would reset what it has not read yet."""
 
 
-class BodyLimit:
-    """Serve `app`, but answer 413 for a body above `limit` bytes: at once if it is declared, else where it passes."""
+class Respond(Protocol):
+    """Sends an error as the whole answer."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __call__(self, request: Request, error: AppError, *, headers: Headers | None = None) -> Awaitable[None]: ...
+
+
+class BodyLimit:
+    """Serve `app`, but answer 413 for a body above `limit` bytes: at once if it is declared, else where it passes.
+
+    `respond` says it in the client's way; by default as problem details.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, *, respond: Respond = respond_problem) -> None:
         self._app = app
         self._limit = limit
+        self._respond = respond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,8 +55,7 @@ class BodyLimit:
 
         return receive_counted
 
-    @staticmethod
-    async def _refuse(request: Request, receive: Receive, error: TooLargeError) -> None:
+    async def _refuse(self, request: Request, receive: Receive, error: TooLargeError) -> None:
         """Answer whole, read on for a moment, and only then end the answer, which closes the connection."""
         send = request.send
 
@@ -53,7 +64,7 @@ class BodyLimit:
 
         request.send = send_open
         request.answer_headers = []  # the dispatcher adds the request's id to all that its fallback sends
-        await respond_problem(request, error, headers=[(b"connection", b"close")])
+        await self._respond(request, error, headers=[(b"connection", b"close")])
         if request.header(b"expect") is None:  # who asked first whether to send sends nothing now
             with contextlib.suppress(TimeoutError, ClientGoneError):
                 await asyncio.wait_for(_discard(receive), LINGER_SECONDS)

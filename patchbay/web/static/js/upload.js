@@ -59,8 +59,8 @@ function send(file, line) {
 
 function reason(request) {
   try {
-    const { message, next_step: next } = JSON.parse(request.responseText);
-    return [message, next].filter(Boolean).join(" ");
+    const { message, detail, next_step: next } = JSON.parse(request.responseText); // a page's JSON, or a problem
+    return [message ?? detail, next].filter(Boolean).join(" ");
   } catch {
     return `The server answered ${request.status}. Nothing was kept.`;
   }
