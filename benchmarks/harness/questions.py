@@ -123,12 +123,13 @@ class Library:
 
     def answer_pages(self, item: Item) -> set[int]:
         """Return the pages on which the item's facts stand; none for a document without pages."""
-        from patchbay.products.plugs.models import Unit
+        from patchbay.products.plugs.models import Unit, VersionText
 
         units = Unit.objects.filter(
             version__document__plug_id=self._plugs[item.field], version__document__title=item.title, page__isnull=False
         )
-        return {page for text, page in units.values_list("text", "page") if holds_fact(item, [text])}
+        text = VersionText.objects.get(version=units[0].version_id).text if units else ""
+        return {unit.page for unit in units if holds_fact(item, [text[unit.start : unit.end]])}
 
     def _body(self, document_id: str) -> Any:
         from patchbay.products.plugs.models import VersionText
@@ -201,14 +202,14 @@ def _add(plug: Any, title: str, data: bytes, kind: str) -> None:
             end=draft.end,
             page=draft.page,
             headings=list(draft.headings),
-            text=read.text[draft.start : draft.end],
-            search_text=draft.search_text,
         )
         for ordinal, draft in enumerate(read.units)
     ]
     Unit.objects.bulk_create(units)
     scope = Scope(OWNER, plug.id)
-    texts = [SearchUnit(unit.id, unit.search_text, unit.search_text) for unit in units]
+    texts = [
+        SearchUnit(unit.id, draft.search_text, draft.search_text) for unit, draft in zip(units, read.units, strict=True)
+    ]
     search.index(scope=scope, document_id=document.id, units=texts)
     while search.embed_document(scope=scope, document_id=document.id):
         pass

@@ -40,6 +40,7 @@ class Hit:
 
     `bm25` and `bm25_rank` are None when no word matched, `cosine` and `vector_rank` when the unit has no vector (yet),
     the query was not embedded, or the unit is not among the nearest. Ranks start at 1; greater is better for the rest.
+    `text` is what `index` was given to embed.
     """
 
     unit_id: str
@@ -50,6 +51,7 @@ class Hit:
     bm25_rank: int | None
     cosine: float | None
     vector_rank: int | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,16 +272,17 @@ def _embed_query(embedder: Embedder | None, query: str) -> Floats | None:
 def _hits(rows: dict[int, IndexScope], ranked: Sequence[Ranked]) -> list[Hit]:
     """Turn ranked keys into hits; what was removed since it was ranked is left out."""
     numbers = {r.key >> UNIT_BITS for r in ranked}
-    unit_ids = dict(IndexedUnit.objects.filter(key__in=[r.key for r in ranked]).values_list("key", "unit_id"))
+    stored = IndexedUnit.objects.filter(key__in=[r.key for r in ranked]).values_list("key", "unit_id", "text")
+    units = {key: (unit_id, text) for key, unit_id, text in stored}
     documents = IndexedDocument.objects.filter(pk__in=numbers, scope__in=rows).values_list("pk", "scope", "document_id")
     names = {number: (rows[scope], document_id) for number, scope, document_id in documents}
     hits = []
     for found in ranked:
-        if found.key in unit_ids and found.key >> UNIT_BITS in names:
-            row, document_id = names[found.key >> UNIT_BITS]
+        if found.key in units and found.key >> UNIT_BITS in names:
+            (unit_id, text), (row, document_id) = units[found.key], names[found.key >> UNIT_BITS]
             hits.append(
                 Hit(
-                    unit_id=unit_ids[found.key],
+                    unit_id=unit_id,
                     document_id=document_id,
                     scope=Scope(row.organisation_id, row.collection),
                     score=found.score,
@@ -289,6 +290,7 @@ def _hits(rows: dict[int, IndexScope], ranked: Sequence[Ranked]) -> list[Hit]:
                     bm25_rank=found.bm25_rank,
                     cosine=found.cosine,
                     vector_rank=found.vector_rank,
+                    text=text,
                 )
             )
     return hits

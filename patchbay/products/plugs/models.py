@@ -123,10 +123,9 @@ class VersionText(models.Model):
 
 
 class Unit(models.Model):
-    """What search finds and an answer quotes: `text` is the stored text from `start` to `end` (code points).
+    """What search finds and an answer quotes: the stored text from `start` to `end` (code points).
 
-    `id` is `<version>.<ordinal>`. `headings` is the path of headings above it, outermost first. `search_text` adds
-    what the words alone do not say: headings, column headers, the opening words of a list.
+    `id` is `<version>.<ordinal>`. `headings` is the path of headings above it, outermost first.
     """
 
     class Kind(models.TextChoices):
@@ -144,8 +143,6 @@ class Unit(models.Model):
     end = models.PositiveIntegerField()
     page = models.PositiveIntegerField(null=True)
     headings = models.JSONField(default=list)
-    text = models.TextField()
-    search_text = models.TextField()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["version", "ordinal"], name="unit_once")]

@@ -133,8 +133,6 @@ class Migration(migrations.Migration):
                 ('end', models.PositiveIntegerField()),
                 ('page', models.PositiveIntegerField(null=True)),
                 ('headings', models.JSONField(default=list)),
-                ('text', models.TextField()),
-                ('search_text', models.TextField()),
                 ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='units', to='plugs.documentversion')),
             ],
         ),

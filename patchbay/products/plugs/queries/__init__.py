@@ -7,8 +7,6 @@ from patchbay.products.plugs.queries.documents import (
     get_version,
     list_documents,
     list_failed_documents,
-    list_neighbours,
-    list_units,
     page_documents,
 )
 from patchbay.products.plugs.queries.plugs import (
@@ -32,10 +30,8 @@ __all__ = [
     "list_documents",
     "list_failed_documents",
     "list_keyword_only",
-    "list_neighbours",
     "list_plugs",
     "list_scopes",
-    "list_units",
     "page_documents",
     "page_plugs",
 ]

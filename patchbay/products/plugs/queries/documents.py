@@ -1,14 +1,13 @@
-"""Documents of a plug as one organisation sees them, their text and their units."""
+"""Documents of a plug as one organisation sees them, and their text."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Length, Substr
 
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 from patchbay.products.plugs.errors import DocumentNotFoundError
-from patchbay.products.plugs.models import Document, DocumentVersion, Plug, Unit, VersionText
+from patchbay.products.plugs.models import Document, DocumentVersion, Plug, VersionText
 
 
 def get_document(organisation_id: str, plug: Plug, document_id: str) -> Document:
@@ -71,17 +70,3 @@ def get_stored_text(version_id: int) -> tuple[str, tuple[int, ...]]:
     """
     body = VersionText.objects.get(version_id=version_id)
     return body.text, tuple(body.page_starts)
-
-
-def list_units(unit_ids: Iterable[str]) -> dict[str, Unit]:
-    """Return units by id, with version and document; those of deleted documents or old versions are left out."""
-    rows = Unit.objects.filter(
-        id__in=list(unit_ids), version__document__deleted_at__isnull=True, version__document__current=F("version")
-    )
-    return {unit.id: unit for unit in rows.select_related("version__document")}
-
-
-def list_neighbours(unit: Unit, *, before: int = 1, after: int = 1) -> list[Unit]:
-    """Return the units around one in its version, itself included, in reading order."""
-    span = (max(0, unit.ordinal - before), unit.ordinal + after)
-    return list(Unit.objects.filter(version_id=unit.version_id, ordinal__range=span).order_by("ordinal"))

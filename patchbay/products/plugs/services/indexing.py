@@ -28,7 +28,7 @@ MAX_ATTEMPTS = 3
 """Reading that often killed its worker is not tried again."""
 
 _UNIT_COLUMNS = (
-    "id", "version_id", "ordinal", "kind", "start", "end", "page", "headings", "text", "search_text",
+    "id", "version_id", "ordinal", "kind", "start", "end", "page", "headings",
 )  # fmt: skip
 _PROCESSING, _READY, _ERROR = (
     DocumentVersion.Status.PROCESSING,
@@ -152,8 +152,6 @@ def _insert_units(version: DocumentVersion, identifiers: Sequence[str], digest: 
             draft.end,
             draft.page,
             paths[draft.headings],
-            digest.text[draft.start : draft.end],
-            draft.search_text,
         )
         for ordinal, (identifier, draft) in enumerate(zip(identifiers, digest.units, strict=True))
     ]

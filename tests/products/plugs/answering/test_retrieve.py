@@ -23,13 +23,13 @@ def add(plug: Plug, organisation_id: str, title: str, text: str, start: int = 0)
     document = Document.objects.create(organisation_id=organisation_id, plug=plug, title=title)
     version = DocumentVersion.objects.create(document=document, number=2, filename=title, size=1)
     VersionText.objects.create(version=version, text=text, page_starts=[0, start])
-    body = text[start:]
+    context = f"1 Notice\n{text[start:]}"
     unit = Unit.objects.create(
         id=f"{version.pk}.0", version=version, ordinal=0, kind="text", start=start, end=len(text), page=2,
-        headings=["1 Notice"], text=body, search_text=f"1 Notice\n{body}",
+        headings=["1 Notice"],
     )  # fmt: skip
     scope = Scope(organisation_id, plug.id)
-    search.index(scope=scope, document_id=document.id, units=[SearchUnit(unit.id, unit.search_text, unit.search_text)])
+    search.index(scope=scope, document_id=document.id, units=[SearchUnit(unit.id, context, context)])
     return document
 
 

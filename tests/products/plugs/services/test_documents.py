@@ -14,6 +14,8 @@ from patchbay.lib.actor import Actor
 from patchbay.lib.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError, UnsupportedMediaError
 from patchbay.products.plugs import queries, services
 from patchbay.products.plugs.contracts import MAX_UPLOAD_BYTES
+from patchbay.products.plugs.engine.answering.retrieve import retrieve
+from patchbay.products.plugs.engine.contracts import Question
 from patchbay.products.plugs.models import Document, DocumentVersion, Unit, VersionText
 from patchbay.products.plugs.services import indexing
 from tests import factories
@@ -27,9 +29,8 @@ LATER = "# Lease\n\n## 2 Rent\n\nThe rent is payable monthly in advance.\n"
 
 
 def found(desk: Desk, query: str) -> list[str]:
-    scopes = queries.list_scopes(desk.actor.organisation_id, desk.plug)
-    units = queries.list_units(hit.unit_id for hit in search.search(scopes=scopes, query=query, query_vector=None))
-    return [unit.text for unit in units.values()]
+    question = Question(desk.actor.organisation_id, desk.plug.id, desk.plug.organisation_id, "", query)
+    return [passage.text for passage in retrieve(question).evidence.passages]
 
 
 def files(storage: Path) -> list[Path]:
@@ -59,7 +60,7 @@ def test_every_unit_is_a_slice_of_the_stored_text_on_its_page(desk: Desk) -> Non
     assert document.latest.pages == 3
     text, starts = queries.get_stored_text(document.latest.pk)
     for unit in Unit.objects.all():
-        assert text[unit.start : unit.end] == unit.text == queries.get_text(document, 1, unit.start, unit.end)
+        assert text[unit.start : unit.end] == queries.get_text(document, 1, unit.start, unit.end)
         assert unit.page == sum(start <= unit.start for start in starts)
 
 

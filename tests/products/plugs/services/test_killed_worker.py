@@ -80,7 +80,7 @@ def test_a_document_whose_worker_is_killed_becomes_ready_once(
     version = latest(document)
     assert version.status == "ready"
     assert len(ready_events(document)) == 1
-    texts = Counter(Unit.objects.values_list("text", flat=True))
+    texts = Counter(IndexedUnit.objects.values_list("text", flat=True))
     assert len(texts) == version.chunks == 30
     assert set(texts.values()) == {1}
     assert IndexedUnit.objects.count() == 30

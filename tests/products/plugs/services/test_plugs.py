@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from patchbay.kernel.search import services as search
 from patchbay.lib.actor import Actor
 from patchbay.lib.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from patchbay.products.plugs import queries, services
 from patchbay.products.plugs.contracts import FIRST_PARTY_SLUGS
+from patchbay.products.plugs.engine.answering.retrieve import retrieve
+from patchbay.products.plugs.engine.contracts import Question
 from patchbay.products.plugs.models import Document, DocumentVersion, Plug, PlugVersion, Unit
 from patchbay.products.plugs.services import first_party
 from tests import factories
@@ -62,8 +63,8 @@ def knowledge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ask(organisation_id: str, slug: str, query: str) -> list[str]:
     plug = queries.get_plug(organisation_id, slug)
-    hits = search.search(scopes=queries.list_scopes(organisation_id, plug), query=query, query_vector=None)
-    return [unit.text for unit in queries.list_units(hit.unit_id for hit in hits).values()]
+    found = retrieve(Question(organisation_id, plug.id, plug.organisation_id, "", query))
+    return [passage.text for passage in found.evidence.passages]
 
 
 def test_shipped_plugs_answer_everyone_at_once(actor: Actor, knowledge: Path) -> None:

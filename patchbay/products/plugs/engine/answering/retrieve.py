@@ -91,7 +91,7 @@ def _passage(number: int, hit: Hit, unit: Unit) -> Passage:
         bm25_rank=hit.bm25_rank,
         cosine=hit.cosine,
         vector_rank=hit.vector_rank,
-        context=unit.search_text,
+        context=hit.text,
         spans=tuple(split_sentences(text)),
     )
 
