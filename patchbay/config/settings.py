@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from patchbay.config.environment import SettingError, make_data_dir, whole_number
+
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("PATCHBAY_DATA_DIR", ".data")).resolve()
-PORT = int(os.environ.get("PATCHBAY_PORT", "8000"))
+PORT = whole_number("PATCHBAY_PORT", 8000, low=1, high=65535)
 HOST = os.environ.get("PATCHBAY_HOST", "127.0.0.1")
 BASE_URL = os.environ.get("PATCHBAY_BASE_URL", f"http://localhost:{PORT}").rstrip("/")
 DEBUG = os.environ.get("PATCHBAY_DEBUG", "") == "1"
@@ -20,7 +22,7 @@ def _kept_secret(name: str) -> str:
     """Return the secret kept in the data folder, made on first use and readable by its owner alone."""
     path = DATA_DIR / name
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_data_dir(DATA_DIR)
         fresh = DATA_DIR / f".{name}.{os.getpid()}"
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(48))
@@ -38,7 +40,7 @@ def _database(url: str) -> dict[str, Any]:
     if parts.scheme == "sqlite":
         return _sqlite(Path(unquote(parts.path)))
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ValueError(f"PATCHBAY_DATABASE_URL: {parts.scheme!r} is not supported; use postgresql:// or sqlite://")
+        raise SettingError(f"PATCHBAY_DATABASE_URL: {parts.scheme!r} is not supported; use postgresql:// or sqlite://")
     query = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -76,7 +78,7 @@ FILES_DIR = DATA_DIR / "files"
 MODEL = os.environ.get("PATCHBAY_MODEL", "")
 OPENAI_BASE_URL = os.environ.get("PATCHBAY_OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
 OPENAI_API_KEY = os.environ.get("PATCHBAY_OPENAI_API_KEY", "")
-MAX_OUTPUT_TOKENS = int(os.environ.get("PATCHBAY_MAX_OUTPUT_TOKENS", "1024"))
+MAX_OUTPUT_TOKENS = whole_number("PATCHBAY_MAX_OUTPUT_TOKENS", 1024, low=1, high=1_000_000)
 
 INSTALLED_APPS = [
     "django.contrib.auth",

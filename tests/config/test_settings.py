@@ -3,6 +3,7 @@
 import pytest
 
 from patchbay.config import settings
+from patchbay.config.environment import SettingError, whole_number
 from patchbay.config.logging import _redact
 
 
@@ -27,6 +28,15 @@ def test_a_postgresql_url_is_read_whole() -> None:
 def test_an_unknown_database_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="PATCHBAY_DATABASE_URL"):
         settings._database("oracle://somewhere/x")
+
+
+@pytest.mark.parametrize("text", ["", "http", "0", "65536", "-1", "8e3", "८०"])
+def test_a_number_that_is_none_is_refused_by_name(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATCHBAY_PORT", text)
+    with pytest.raises(SettingError, match=r"PATCHBAY_PORT: .* is not a number from 1 to 65,535"):
+        whole_number("PATCHBAY_PORT", 8000, low=1, high=65535)
+    monkeypatch.setenv("PATCHBAY_PORT", "65535")
+    assert whole_number("PATCHBAY_PORT", 8000, low=1, high=65535) == 65535
 
 
 def test_a_commit_on_sqlite_survives_a_power_cut() -> None:

@@ -3,9 +3,14 @@
 import argparse
 import importlib
 import os
+import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from patchbay import __version__
+from patchbay.config.environment import SettingError
+
+MAX_CONCURRENCY = 64
 
 _EXAMPLES = """\
 examples:
@@ -29,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = command.run(arguments)
     except KeyboardInterrupt:
         return 130
+    except SettingError as error:
+        print(f"patchbay {arguments.command}: {error} (docs/settings.md)", file=sys.stderr)
+        return 1
     return status
 
 
@@ -45,33 +53,63 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _jobs_at_a_time(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= MAX_CONCURRENCY:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of jobs; use one from 1 to {MAX_CONCURRENCY}")
+    return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends wrong usage with what to do next."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {message}\nSee `{self.prog} --help` for what it takes, with examples.\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="patchbay",
         description="Build, meter and sell AI products: cited experts, one metered model door, one credit ledger.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"patchbay {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--data-dir", metavar="DIR", help="where this instance keeps its data (PATCHBAY_DATA_DIR)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", parents=[common], help="serve the pages and the API")
+    def add(name: str, does: str, *examples: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            parents=[common],
+            help=does,
+            description=f"{does[0].upper()}{does[1:]}.",
+            epilog="\n  ".join(["examples:" if len(examples) > 1 else "example:", *examples]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    serve = add(
+        "serve", "serve the pages and the API", "patchbay serve --demo", "patchbay serve --host 0.0.0.0 --port 9000"
+    )
     serve.add_argument("--host", help="address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=_port, help="port to listen on (8000)")
     serve.add_argument("--demo", action="store_true", help="make the demo organisation and print its sign-in and key")
     serve.add_argument("--no-worker", action="store_true", help="do not run background jobs beside the server")
 
-    worker = commands.add_parser("worker", parents=[common], help="run background jobs")
-    worker.add_argument("--concurrency", type=int, default=1, help="jobs at a time (1)")
+    worker = add("worker", "run background jobs", "patchbay worker --concurrency 2")
+    worker.add_argument("--concurrency", type=_jobs_at_a_time, default=1, metavar="JOBS", help="jobs at a time (1)")
 
-    commands.add_parser("migrate", parents=[common], help="bring the database and the first-party plugs up to date")
-    demo = commands.add_parser("demo", parents=[common], help="make the demo organisation and print its sign-in")
+    add(
+        "migrate",
+        "bring the database and the first-party plugs up to date",
+        "patchbay migrate --data-dir /var/lib/patchbay",
+    )
+    demo = add("demo", "make the demo organisation and print its sign-in", "patchbay demo --json")
     demo.add_argument("--json", action="store_true", help="print one JSON object for scripts")
     demo.add_argument("--port", type=_port, help="port that base_url names (8000)")
-    doctor = commands.add_parser("doctor", parents=[common], help="check settings, database, jobs and every balance")
+    doctor = add("doctor", "check settings, database, jobs and every balance", "patchbay doctor --json")
     doctor.add_argument("--json", action="store_true", help="print one JSON object for scripts")
-    openapi = commands.add_parser("openapi", parents=[common], help="print the OpenAPI 3.1 document of /v1")
+    openapi = add("openapi", "print the OpenAPI 3.1 document of /v1", "patchbay openapi --out openapi.json")
     openapi.add_argument("--out", metavar="FILE", help="write it to a file instead")
     return parser

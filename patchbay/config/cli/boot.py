@@ -7,19 +7,32 @@ from contextlib import contextmanager
 import django
 from django.conf import settings
 
+from patchbay.config.environment import SettingError, make_data_dir
+
 
 def boot() -> None:
     """Load the apps; safe to call twice."""
     from patchbay.config.logging import configure
 
     configure()
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_data_dir(settings.DATA_DIR)
     django.setup()
 
 
 @contextmanager
 def set_up_alone() -> Iterator[None]:
-    """Let one process at a time migrate and make the demo: `serve` and a script's `demo` may start together."""
+    """Let one process at a time migrate and make the demo: `serve` and a script's `demo` may start together.
+
+    SettingError when the database does not answer.
+    """
+    from django.db import OperationalError, connection
+
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        raise SettingError(
+            f"PATCHBAY_DATABASE_URL: the database does not answer ({error}); start it, or correct the address"
+        ) from None
     with (settings.DATA_DIR / "set-up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 
@@ -13,7 +14,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     text = json.dumps(document(), indent=2, ensure_ascii=False)
     if arguments.out:
-        Path(arguments.out).write_text(text + "\n")
+        try:
+            Path(arguments.out).write_text(text + "\n")
+        except OSError as error:
+            print(
+                f"patchbay openapi: {arguments.out}: {error.strerror}; name a file that can be written", file=sys.stderr
+            )
+            return 1
     else:
         print(text)
     return 0

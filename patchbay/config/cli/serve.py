@@ -2,12 +2,14 @@
 
 import argparse
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import NoReturn
 
 from patchbay.config.cli.boot import boot, set_up_alone
+from patchbay.config.environment import SettingError
 
 DRAIN_SECONDS = 20
 
@@ -18,6 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from patchbay.config.cli.migrate import migrate
 
+    _require_free(settings.HOST, settings.PORT)
     with set_up_alone():
         migrate(verbosity=0)
         greeting = _demo_greeting() if arguments.demo else f"Patchbay is at {settings.BASE_URL}"
@@ -54,6 +57,17 @@ def run(arguments: argparse.Namespace) -> int:
         if supervisor:
             supervisor.stop()
         checkpointer.stop()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on before anything is set up; uvicorn would say so last, in a log."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address, family=family).close()
+    except OSError as error:
+        raise SettingError(
+            f"PATCHBAY_PORT: {host}:{port} cannot be listened on ({error.strerror}); choose another with --port"
+        ) from None
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
