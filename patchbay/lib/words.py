@@ -23,6 +23,19 @@ _NUMBERS = {
     **{word: str(value) for value, word in enumerate(f"{_UNITS} {_TEENS}".split(), 2)},
     **{word: str(value * 10) for value, word in enumerate(_TENS, 2)},
 }
+_PAST = """
+began begin begun begin bought buy brought bring built build chosen choose dealt deal drawn draw driven drive
+drove drive fell fall fallen fall felt feel found find gave give given give grew grow grown grow held hold
+hidden hide kept keep
+knew know known know laid lay leaves leave lent lend lost lose made make meant mean met meet paid pay ran run risen rise
+rose rise said say seen see sent send shown show sold sell sought seek spent spend stood stand stolen steal taken take
+taught teach thought think threw throw thrown throw told tell took take understood understand went go won win worn wear
+written write wrote write broken break broke break forgotten forget frozen freeze swept sweep withdrawn withdraw
+withdrew withdraw withheld withhold undertaken undertake undertook undertake overridden override
+"""
+_FORMS = _PAST.split()
+IRREGULAR = dict(zip(_FORMS[::2], _FORMS[1::2], strict=True))
+"""Forms of verbs that no ending shows, and the verbs."""
 _COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})-(one|two|three|four|five|six|seven|eight|nine)\b")
 _ENDINGS = tuple(_SUFFIXES.split())
 STOP_WORDS = frozenset(_STOP.split())
@@ -50,9 +63,11 @@ def stem(word: str) -> str:
     if word in _NUMBERS:
         return _NUMBERS[word]
     word = word.removesuffix("'s")
+    word = IRREGULAR.get(word, word)
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return _undouble(word[: -len(ending)])
+            rest = word[: -len(ending)]
+            return stem(rest) if ending == "s" and rest.endswith("y") else _undouble(rest)
     return word
 
 

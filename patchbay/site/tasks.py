@@ -14,8 +14,9 @@ from patchbay.kernel.plans.contracts import Assignment
 from patchbay.kernel.search import services as search
 from patchbay.kernel.search.contracts import Scope
 
-# Vectors wait for whatever else there is to do, and give way every few seconds: a new document becomes ready first.
-EMBED_PRIORITY = -50
+# Vectors wait for whatever else there is to do, and give way every few seconds: a new document becomes ready first, and
+# the first vectors of one come before the rest of those that came before it.
+EMBED_PRIORITY, EMBED_REST_PRIORITY = -50, -60
 EMBED_SECONDS = 3.0
 log = structlog.get_logger(__name__)
 
@@ -64,11 +65,11 @@ def _prune_audit(assignment: Assignment) -> None:
         log.info("audit log pruned", organisation_id=assignment.organisation_id, events=gone, days=days)
 
 
-def enqueue_embedding(scope: Scope, document_id: str) -> None:
-    """What search calls in the transaction that indexed a document."""
+def enqueue_embedding(scope: Scope, document_id: str, begun: bool = False) -> None:
+    """What search calls in the transaction that indexed a document, and when it has made a part of its vectors."""
     jobs.enqueue(
         "site.embed_document",
-        priority=EMBED_PRIORITY,
+        priority=EMBED_REST_PRIORITY if begun else EMBED_PRIORITY,
         organisation_id=scope.organisation_id,
         collection=scope.collection,
         document_id=document_id,

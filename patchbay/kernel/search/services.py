@@ -28,12 +28,15 @@ MAX_QUERY_CHARACTERS = 4_000
 MAX_WORDS = 32
 EMBED_BATCH = 32  # a second of work or two: so long at most a new document waits for its turn
 EMBED_SECONDS = 120.0
-_follow_up: Callable[[Scope, str], None] | None = None
+_follow_up: Callable[[Scope, str, bool], None] | None = None
 _directories: Directories | None = None
 
 
-def set_follow_up(enqueue: Callable[[Scope, str], None] | None) -> None:
-    """Let `enqueue(scope, document_id)` be called inside `index`'s transaction; it should lead to `embed_document`."""
+def set_follow_up(enqueue: Callable[[Scope, str, bool], None] | None) -> None:
+    """Let `enqueue(scope, document_id, begun)` be called, which should lead to `embed_document`.
+
+    Inside `index`'s transaction, and for the rest of a document that was `begun`.
+    """
     global _follow_up
     _follow_up = enqueue
 
@@ -64,7 +67,7 @@ def index(*, scope: Scope, document_id: str, units: Sequence[Unit]) -> None:
         postings.insert(row.pk, document.pk, inverted)
         _touch(row)
         if _follow_up and units:
-            _follow_up(scope, document_id)
+            _follow_up(scope, document_id, False)
 
 
 def remove(*, scope: Scope, document_id: str) -> None:
@@ -154,7 +157,7 @@ def embed_document(*, scope: Scope, document_id: str, seconds: float = EMBED_SEC
             break
         if made and time.monotonic() >= end:
             if _follow_up:
-                _follow_up(scope, document_id)
+                _follow_up(scope, document_id, True)
             break
         first = document.pk << UNIT_BITS
         keys = range(first + done, first + min(done + EMBED_BATCH, document.units))

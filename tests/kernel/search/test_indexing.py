@@ -96,14 +96,14 @@ def test_too_many_units_are_refused(no_embedder: None, monkeypatch: pytest.Monke
 
 
 def test_indexing_calls_the_follow_up_inside_the_transaction(no_embedder: None) -> None:
-    called: list[tuple[Scope, str, bool]] = []
-    search.set_follow_up(lambda scope, doc: called.append((scope, doc, connection.in_atomic_block)))
+    called: list[tuple[Scope, str, bool, bool]] = []
+    search.set_follow_up(lambda scope, doc, begun: called.append((scope, doc, begun, connection.in_atomic_block)))
     try:
         index(OURS, "doc", "notice")
         index(OURS, "empty")
     finally:
         search.set_follow_up(None)
-    assert called == [(OURS, "doc", True)]
+    assert called == [(OURS, "doc", False, True)]
 
 
 def test_a_document_is_found_by_keyword_only_until_its_vectors_are_made(small: SmallEmbedder) -> None:
@@ -140,13 +140,13 @@ def test_embedding_goes_on_where_it_stopped(small: SmallEmbedder, monkeypatch: p
 def test_a_long_document_lets_others_through(small: SmallEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "EMBED_BATCH", 2)
     index(OURS, "doc", *"abcde")
-    again: list[str] = []
-    search.set_follow_up(lambda scope, doc: again.append(doc))
+    again: list[tuple[str, bool]] = []
+    search.set_follow_up(lambda scope, doc, begun: again.append((doc, begun)))
     try:
         assert search.embed_document(scope=OURS, document_id="doc", seconds=0) == 2
-        assert again == ["doc"]
+        assert again == [("doc", True)]
         assert search.embed_document(scope=OURS, document_id="doc") == 3
-        assert again == ["doc"]
+        assert again == [("doc", True)]
     finally:
         search.set_follow_up(None)
 

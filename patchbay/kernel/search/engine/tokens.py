@@ -9,6 +9,7 @@ from hashlib import blake2b
 from itertools import chain
 
 from patchbay.kernel.search.engine.porter import stem
+from patchbay.lib.words import IRREGULAR
 
 MAX_QUERY_CHARACTERS = 4_000
 MAX_QUERY_TERMS = 32
@@ -78,7 +79,7 @@ def _spellings(word: str) -> list[str]:
         if runs:
             found.extend(pair for run in runs for pair in _pairs(run))
         else:
-            found.append(stem(part) if part.isascii() and part.isalpha() else part)
+            found.append(stem(IRREGULAR.get(part, part)) if part.isascii() and part.isalpha() else part)
     return found
 
 

@@ -27,7 +27,8 @@ def write_answer(evidence: Evidence | None, embedder: WordEmbedder | None, max_b
     if not asked.weights:
         yield "declined\n"
         return
-    has_vectors = embedder is not None and any(passage.cosine is not None for passage in evidence.passages)
+    # While some lack their vector, all are judged by their words: else a document would answer from its first half.
+    has_vectors = embedder is not None and all(passage.cosine is not None for passage in evidence.passages)
     model = load_model("semantic" if has_vectors else "lexical")
     ranked = model.rank(judge(asked, evidence.passages, embedder if has_vectors else None))
     outcome = model.decide(decision_features(asked, ranked))

@@ -18,6 +18,10 @@ _OPEN_RANGE = re.compile(
 )
 
 
+MIN_UNITS = 200
+"""Of a few units it says little how many hold a word: fewer are taken for so many, of which the rest lack it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question taken apart; `weights` is each content word's inverse document frequency, `unknown` the words that
@@ -40,7 +44,8 @@ def take_apart(text: str, units: int, counts: Mapping[str, int]) -> Asked:
     """Take a question apart; `counts` says in how many of all `units` each of its words stands."""
     words = dict.fromkeys(stem(word) for word in find_words(text) if word not in STOP_WORDS)
     found = {stem(word): count for word, count in counts.items()}
-    weights = {word: math.log((units + 1) / (found.get(word, 0) + 0.5)) if units else 1.0 for word in words}
+    size = max(units, MIN_UNITS)
+    weights = {word: math.log((size + 1) / (found.get(word, 0) + 0.5)) if units else 1.0 for word in words}
     return Asked(
         text=text,
         weights={word: max(weight, 0.1) for word, weight in weights.items()},
