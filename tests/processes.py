@@ -140,6 +140,17 @@ class Commands:
         answer = await asyncio.to_thread(getattr(module, function), **arguments)
         return dataclasses.asdict(answer) if dataclasses.is_dataclass(answer) else answer  # type: ignore[arg-type]
 
+    async def read_value(self, sql: str) -> Any:
+        """Return the one value that a statement gives on a connection of the product."""
+        from django.db import connection
+
+        def read() -> Any:
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetchone()[0]
+
+        return await asyncio.to_thread(read)
+
     async def migrate(self) -> None:
         from django.core.management import call_command
 

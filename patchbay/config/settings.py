@@ -32,6 +32,9 @@ def _kept_secret(name: str) -> str:
     return path.read_text()
 
 
+IDLE_IN_TRANSACTION_SECONDS = 15
+
+
 def _database(url: str) -> dict[str, Any]:
     """Read a `postgresql://user:password@host:port/name?option=value` URL; without one, SQLite in the data folder."""
     if not url:
@@ -42,6 +45,8 @@ def _database(url: str) -> dict[str, Any]:
     if parts.scheme not in {"postgres", "postgresql"}:
         raise SettingError(f"PATCHBAY_DATABASE_URL: {parts.scheme!r} is not supported; use postgresql:// or sqlite://")
     query = dict(parse_qsl(parts.query))
+    # A process that stands still in a transaction, its machine paused, keeps the locks that the others need to go on.
+    bounds = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -49,7 +54,7 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or "") or query.pop("host", ""),
         "PORT": parts.port or "",
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}, **query},
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}, "options": bounds, **query},
     }
 
 

@@ -127,6 +127,12 @@ def test_a_process_that_slept_past_its_lease_is_fenced(spawn: Spawn, shared: Sha
     assert sound(other, organisation)
 
 
+def test_a_process_that_sleeps_in_a_transaction_does_not_keep_its_locks_for_ever(
+    crew_postgresql: list[LedgerProcess],
+) -> None:
+    assert crew_postgresql[0].ask("read_value", sql="SHOW idle_in_transaction_session_timeout") == "15s"
+
+
 def test_leases_of_a_killed_process_return(spawn: Spawn, organisation: str) -> None:
     victim, other = spawn(), spawn()
     grant(other, organisation, 1_000)

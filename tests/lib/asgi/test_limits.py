@@ -70,6 +70,13 @@ async def test_a_body_that_declares_too_much_is_refused_before_any_of_it_is_kept
     assert written() - before < MEGABYTE
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a slow machine's client send all it has."""
+    monkeypatch.setattr("patchbay.lib.asgi.limits.LINGER_SECONDS", 60)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_a_body_of_unknown_size_is_refused_where_it_passes_the_limit(http: httpx.AsyncClient) -> None:
     before = written()
     answer = await http.post("/nowhere", content=Upload(200))
@@ -77,6 +84,7 @@ async def test_a_body_of_unknown_size_is_refused_where_it_passes_the_limit(http:
     assert written() - before < LIMIT + MEGABYTE
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_body_within_the_limit_reaches_the_app_and_so_does_the_next(http: httpx.AsyncClient) -> None:
     assert (await http.post("/nowhere", content=Upload(200))).status_code == 413
     for _ in range(2):
