@@ -170,8 +170,10 @@ def main() -> None:
 
 
 def _fits(item: Item) -> bool:
-    """The other training questions are near misses of another sort: fitted on them too, a model answers fewer of the
-    questions that measure, by 8 of 90, and claims as much."""
+    """Say whether the fit uses a question: the `train` files are left out.
+
+    A richer model fitted on them too answered 60 of the 90 answerable dev and held questions right, this one 67.
+    """
     return item.split == "dev" or item.field == "licences"
 
 

@@ -43,15 +43,21 @@ def prune_events() -> None:
 
 @registry.task("site.prune_audit")
 def prune_audit() -> None:
-    """Let go of audit events that are older than the organisation's plan keeps them; one that fails fails alone."""
-    after = ""
+    """Let go of audit events that are older than the organisation's plan keeps them.
+
+    An organisation that fails fails alone, and the job after all of them, so that it is tried again and seen.
+    """
+    after, failed = "", 0
     while page := plans.list_assignments(after=after):
         for assignment in page:
             try:
                 _prune_audit(assignment)
             except Exception:
+                failed += 1
                 log.exception("audit log not pruned", organisation_id=assignment.organisation_id)
         after = page[-1].organisation_id
+    if failed:
+        raise RuntimeError(f"{failed} audit logs were not pruned; the log says which and why")
 
 
 def _prune_audit(assignment: Assignment) -> None:

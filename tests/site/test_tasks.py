@@ -29,6 +29,15 @@ def test_an_upload_is_read_before_the_vectors_that_were_asked_for_earlier() -> N
 
 
 @pytest.mark.django_db
+def test_the_first_vectors_of_a_document_come_before_the_rest_of_another() -> None:
+    owner = factories.owner()
+    enqueue_embedding(Scope(owner.organisation_id, "plug_1"), "doc_long", begun=True)
+    enqueue_embedding(Scope(owner.organisation_id, "plug_1"), "doc_new")
+    waiting = [job.args_kwargs["args"][1]["document_id"] for job in DBTaskResult.objects.ready()]
+    assert waiting == ["doc_new", "doc_long"]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("days", "keeping"),
     [
@@ -58,7 +67,8 @@ def test_a_log_that_cannot_be_pruned_does_not_keep_the_others(monkeypatch: pytes
         return prune(organisation_id, before=before)
 
     monkeypatch.setattr(audit_services, "prune", fail_for_one)
-    with patch.object(timezone, "now", return_value=timezone.now() + timedelta(days=40)):
+    later = timezone.now() + timedelta(days=40)
+    with patch.object(timezone, "now", return_value=later), pytest.raises(RuntimeError, match="1 audit log"):
         prune_audit()
     assert audit.list_events(broken).data
     assert not audit.list_events(sound).data

@@ -175,7 +175,8 @@ class Writer:
                 self._commit_together(plain, excess)
             except (OperationalError, InterfaceError, FencedError):
                 raise
-            except Exception:
+            except Exception as error:
+                log.warning("batch_apart", error=str(error), count=len(plain))
                 self._commit_apart(plain)
             self._batch = excess
             self._resolve(plain)

@@ -1,5 +1,7 @@
 """What the built-in model writes."""
 
+from dataclasses import replace
+
 import pytest
 
 from patchbay.products.gateway.engine.contracts import ChatRequest, Delta, Evidence, Finish, Message, Passage
@@ -40,6 +42,17 @@ def test_claims_nothing_when_the_documents_speak_of_other_things() -> None:
     text = write(evidence("Which species of fish swims in the aquarium?", counts=unknown))
     assert text.partition("\n")[0] in ("uncertain", "declined")
     assert "The documents say" not in text
+
+
+def test_while_some_passages_lack_their_vector_all_are_judged_by_their_words() -> None:
+    class NeverAsked:
+        def __getattr__(self, name: str) -> None:
+            raise AssertionError(name)
+
+    half = (PASSAGES[0], *(replace(passage, cosine=0.6) for passage in PASSAGES[1:]))
+    found = evidence("Within how many days shall the customer pay an undisputed invoice?", half)
+    text = "".join(write_answer(found, NeverAsked(), 4096))  # type: ignore[arg-type]
+    assert text.startswith(f"answered\nThe documents say: [[1|{CLAUSES[0]}]]")
 
 
 @pytest.mark.parametrize("found", [None, Evidence("What?", ()), evidence("the of and"), evidence("")])

@@ -90,7 +90,7 @@ MUST_LOOK = (
     _kind(
         "contact",
         r"\b(?:telephone|phone|e-?mail|fax)\b.*\b(?:number|address)\b|\b(?:url|website|web ?site)\b",
-        r"\b\d[\d ()+-]{6,}\d\b|@|https?:|www\.|\b\d+ [a-z]+",
+        r"\b\d[\d ()+-]{6,}\d\b|@|https?:|www\.",
     ),
 )
 """Kinds that a text surely does not hold unless it looks like them."""
