@@ -1,0 +1,189 @@
+"""What every wire format gives the engine, and how one format becomes another.
+
+A *wire* is one format of requests and answers (`chat`, `responses`, `messages`, `embeddings`). The engine asks it what
+a request may cost (`Head`), lets it write the body for the upstream, and follows the answer with a reader that says
+which bytes may go on to the client, what was used, and whether the answer is whole.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from patchbay.lib.errors import AppError, InvalidError
+
+Format = Literal["chat", "responses", "messages", "embeddings"]
+Body = dict[str, Any]
+
+MAX_EVENT_BYTES = 4 * 1024 * 1024
+"""No event of a stream is larger; a larger one breaks the call."""
+
+
+class TokenUsage(msgspec.Struct, frozen=True, gc=False):
+    """Tokens of one call. `prompt` is all that the model read, `completion` all that it wrote; the rest are parts.
+
+    Of the prompt: `cached` was read from the provider's cache, `cache_write` was written to it, `audio_prompt` is
+    sound, `image` pictures. Of the completion: `reasoning` is thought, `audio_completion` sound. `estimated`: no
+    provider counted them, we did.
+    """
+
+    prompt: int
+    completion: int
+    cached: int = 0
+    cache_write: int = 0
+    audio_prompt: int = 0
+    image: int = 0
+    reasoning: int = 0
+    audio_completion: int = 0
+    estimated: bool = False
+
+    def sound(self) -> "TokenUsage":
+        """Return it without negatives, no part larger than what is left of its whole."""
+        prompt, completion = max(0, self.prompt), max(0, self.completion)
+        parts = _parts(prompt, (self.cached, self.cache_write, self.audio_prompt, self.image))
+        thought, sound = _parts(completion, (self.reasoning, self.audio_completion))
+        return TokenUsage(prompt, completion, *parts, thought, sound, self.estimated)
+
+
+def _parts(whole: int, parts: tuple[int, ...]) -> list[int]:
+    kept = []
+    for part in parts:
+        kept.append(min(max(0, part), whole))
+        whole -= kept[-1]
+    return kept
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What the engine must know of a request.
+
+    `max_output_tokens` bounds one of `choices` answers, None when the client set no bound. `images` are pictures (or
+    other attachments) whose tokens the body's bytes do not bound. `opaque`: the request refers to what only the
+    provider holds (a stored answer, a file, a tool that the provider runs), so that nothing here bounds its prompt.
+    `include_usage`: the client of a stream asked for its usage event. `refers`: it goes on from an answer that a
+    provider stored (`previous_response_id`, `conversation`), which only that provider can.
+    """
+
+    model: str
+    stream: bool = False
+    max_output_tokens: int | None = None
+    choices: int = 1
+    tools: bool = False
+    images: int = 0
+    opaque: bool = False
+    include_usage: bool = False
+    refers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """For whom an upstream body is written: the model's name there, the output limit that the hold covers.
+
+    `limit_field` is the name under which a chat server takes the limit: OpenAI's own newer models refuse
+    `max_tokens`, compatible servers often know nothing else.
+    """
+
+    model: str
+    max_output_tokens: int | None
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_completion_tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """What a whole answer says: the provider's own count, None when it counted nothing, and how much it wrote."""
+
+    usage: TokenUsage | None
+    produced_bytes: int
+
+
+class StreamReader(Protocol):
+    """Follows one stream.
+
+    `feed` takes bytes as the network cut them and returns whole events that may leave now; the events that end the
+    answer are kept back: `final` returns them, to be sent once the answer is paid for. `ended` says that the last
+    event of the format came: a stream that stops without it is broken. ModelBrokenError from `feed` for what cannot
+    be read and for an error that the provider reports in its midst.
+    """
+
+    usage: TokenUsage | None
+    ended: bool
+
+    def feed(self, chunk: bytes) -> bytes: ...
+
+    def final(self) -> bytes: ...
+
+    def produced_bytes(self) -> int:
+        """UTF-8 bytes of text, thought and tool arguments so far, for an estimate."""
+        ...
+
+
+class Wire(Protocol):
+    """One format. `path` is the operation's path below a provider's base URL."""
+
+    name: Format
+    path: str
+
+    def read(self, body: bytes) -> Head:
+        """Read a request; InvalidError names the field (`fields[0].field`), BadRequestError when it is not JSON."""
+        ...
+
+    def prepare(self, body: bytes, head: Head, target: Target) -> bytes:
+        """Return the body for an upstream of the same format: every field as it came, but for the model's name, the
+        output limit and, in a chat stream, `stream_options.include_usage`."""
+        ...
+
+    def read_answer(self, body: bytes) -> WholeAnswer:
+        """Read a whole answer; ModelBrokenError when it is none."""
+        ...
+
+    def reader(self, head: Head) -> StreamReader:
+        """Return a reader for one stream; a chat reader leaves out the usage event that only we asked for."""
+        ...
+
+    def error_body(self, error: AppError, request_id: str) -> bytes:
+        """Return an error in the format's own shape."""
+        ...
+
+    def error_event(self, error: AppError, request_id: str) -> bytes:
+        """Return an error as the last event of a stream that had begun."""
+        ...
+
+
+class EventTranslator(Protocol):
+    """Turns whole events of one format into events of another, statefully; pure but for its own memory."""
+
+    def feed(self, events: bytes) -> bytes: ...
+
+    def final(self, events: bytes) -> bytes:
+        """Translate the events that ended the upstream's answer; returns those that end ours."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answer's translation needs of its request: `model` as the client named it, an id and time for ours."""
+
+    model: str
+    answer_id: str
+    created: int
+    include_usage: bool = False
+    request: Body = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One cell of the table: requests go one way, answers come back the other.
+
+    `request` raises UnsupportedError for what the other format cannot say.
+    """
+
+    request: Callable[[Body], Body]
+    answer: Callable[[Body, Asked], Body]
+    events: Callable[[Asked], EventTranslator]
+
+
+class UnsupportedError(InvalidError):
+    """A field that the provider behind the model cannot take; `fields[0].field` names it."""
+
+    status, code, title = 400, "unsupported_parameter", "The model behind this name cannot take that"
+    advice = "Leave the field out, or choose a model whose provider speaks this format itself."
