@@ -1,1 +1,1 @@
-"""The wire formats: reading requests, following answers, translating one format into another. Pure: no I/O, no Django."""
+"""The wire formats: reading requests, following answers, translating between formats. Pure: no I/O, no Django."""

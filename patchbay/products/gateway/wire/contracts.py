@@ -41,9 +41,21 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
     def sound(self) -> "TokenUsage":
         """Return it without negatives, no part larger than what is left of its whole."""
         prompt, completion = max(0, self.prompt), max(0, self.completion)
-        parts = _parts(prompt, (self.cached, self.cache_write, self.audio_prompt, self.image))
-        thought, sound = _parts(completion, (self.reasoning, self.audio_completion))
-        return TokenUsage(prompt, completion, *parts, thought, sound, self.estimated)
+        cached, cache_write, audio_prompt, image = _parts(
+            prompt, (self.cached, self.cache_write, self.audio_prompt, self.image)
+        )
+        reasoning, audio_completion = _parts(completion, (self.reasoning, self.audio_completion))
+        return TokenUsage(
+            prompt,
+            completion,
+            cached=cached,
+            cache_write=cache_write,
+            audio_prompt=audio_prompt,
+            image=image,
+            reasoning=reasoning,
+            audio_completion=audio_completion,
+            estimated=self.estimated,
+        )
 
 
 def _parts(whole: int, parts: tuple[int, ...]) -> list[int]:
