@@ -83,14 +83,29 @@ GIGABYTE = 10**9
 
 FIRST_PRICES_FROM = datetime(2025, 1, 1, tzinfo=UTC)
 
-# item → (micro-credits, for so many units). Cached tokens have a rate of their own; until staff set another it is
-# a tenth of the prompt's, which is what providers take.
+# item → (micro-credits, for so many units).
 RATES: dict[str, tuple[int, int]] = {
     "prompt_tokens": (1 * MICRO, 1_000),
-    "cached_tokens": (MICRO // 10, 1_000),
     "completion_tokens": (2 * MICRO, 1_000),
     "calls": (1 * MICRO, 1),
+    "cache_hits": (0, 1),
     "execution_ms": (MICRO // 10_000, 1),
     "storage_byte_hours": (MICRO // 10, GIGABYTE * HOURS_PER_MONTH),
     "deployments": (10 * MICRO, 1),
 }
+
+# What a part of the tokens costs, as a share (numerator, denominator) of its whole's rate, until staff set a rate of
+# its own: so a new price of a prompt holds for all of it. A tenth for what was cached and five quarters for what was
+# written to the cache are what providers take.
+SHARES: dict[str, tuple[int, int]] = {
+    "cached_tokens": (1, 10),
+    "cache_write_tokens": (5, 4),
+    "audio_prompt_tokens": (1, 1),
+    "image_tokens": (1, 1),
+    "reasoning_tokens": (1, 1),
+    "audio_completion_tokens": (1, 1),
+}
+
+# The list for organisations that bring a provider key of their own: they pay their provider for tokens.
+OWN_KEY_MODEL = "byok"
+OWN_KEY_RATES: dict[str, tuple[int, int]] = {"prompt_tokens": (0, 1_000), "completion_tokens": (0, 1_000)}

@@ -5,8 +5,11 @@ Amounts are micro-credits (`lib.money`), quantities whole units: tokens, calls, 
 
 import calendar
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import astuple
 
 from patchbay.lib.money import ceil_div
 
@@ -71,40 +74,60 @@ def _months_after(anchor: datetime, months: int) -> datetime:
     return anchor.replace(year=year, month=month + 1, day=min(anchor.day, last_day))
 
 
-@dataclass(frozen=True, slots=True)
-class Quantities:
+class Quantities(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one metered act used, in whole units; a zero costs nothing.
 
-    `prompt_tokens` counts the whole prompt, `cached_tokens` the part of it that the provider had cached (as in the
-    OpenAI wire format). `storage_byte_hours` is bytes × hours kept.
+    `prompt_tokens` counts the whole prompt and `completion_tokens` the whole answer, as in the OpenAI wire format; the
+    items that `PART_OF` names count parts of them. `cache_hits` are answers from the gateway's own cache.
+    `storage_byte_hours` is bytes × hours kept. A Struct, because one is made for every request.
     """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    audio_prompt_tokens: int = 0
+    image_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_completion_tokens: int = 0
     calls: int = 0
+    cache_hits: int = 0
     execution_ms: int = 0
     storage_byte_hours: int = 0
     deployments: int = 0
 
     def __post_init__(self) -> None:
-        if any(getattr(self, field.name) < 0 for field in fields(self)):
+        if min(astuple(self)) < 0:
             raise ValueError("A quantity cannot be negative.")
-        if self.cached_tokens > self.prompt_tokens:
-            raise ValueError("Cached tokens are a part of the prompt tokens and cannot exceed them.")
+        if self.cached_tokens + self.cache_write_tokens + self.audio_prompt_tokens + self.image_tokens > (
+            self.prompt_tokens
+        ):
+            raise ValueError("Cached and other tokens are parts of the prompt tokens and cannot exceed them.")
+        if self.reasoning_tokens + self.audio_completion_tokens > self.completion_tokens:
+            raise ValueError("Reasoning and audio tokens are parts of the completion tokens and cannot exceed them.")
 
     def charged(self) -> dict[str, int]:
-        """Return each item of a price list with the quantity that is charged for it."""
-        units: dict[str, int] = {field.name: getattr(self, field.name) for field in fields(self)}
-        units["prompt_tokens"] -= self.cached_tokens
+        """Return each item with the quantity that is charged for it, so that no token is charged by two items."""
+        units = dict(zip(ITEMS, astuple(self), strict=True))
+        for part, whole in PART_OF.items():
+            units[whole] -= units[part]
         return units
 
 
-ITEMS = tuple(field.name for field in fields(Quantities))
+ITEMS = Quantities.__struct_fields__
+
+PART_OF = {
+    "cached_tokens": "prompt_tokens",
+    "cache_write_tokens": "prompt_tokens",
+    "audio_prompt_tokens": "prompt_tokens",
+    "image_tokens": "prompt_tokens",
+    "reasoning_tokens": "completion_tokens",
+    "audio_completion_tokens": "completion_tokens",
+}
+"""Items that count a part of another item's tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True, gc=False):
     """A price: `amount_micro` micro-credits for each `per` units."""
 
     amount_micro: int
@@ -112,6 +135,11 @@ class Rate:
 
     def cost_micro(self, quantity: int) -> int:
         return ceil_div(quantity * self.amount_micro, self.per)
+
+    def share(self, numerator: int, denominator: int) -> "Rate":
+        """Return this share of the rate, exactly; for as many units as before where that is a whole amount."""
+        amount, rest = divmod(self.amount_micro * numerator, denominator)
+        return Rate(self.amount_micro * numerator, self.per * denominator) if rest else Rate(amount, self.per)
 
 
 def rate_from_dollars(micro_dollars: int, *, per: int, margin_percent: int) -> Rate:
@@ -122,8 +150,7 @@ def rate_from_dollars(micro_dollars: int, *, per: int, margin_percent: int) -> R
     return Rate(micro_dollars * CREDITS_PER_DOLLAR * margin_percent, per * 100)
 
 
-@dataclass(frozen=True, slots=True)
-class CostLine:
+class CostLine(msgspec.Struct, frozen=True, gc=False):
     """One line of a cost: `quantity` of `item` at `rate`, rounded up to the micro-credit."""
 
     item: str

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from patchbay.kernel.plans import catalogue
-from patchbay.kernel.plans.contracts import ITEMS
+from patchbay.kernel.plans.contracts import ITEMS, PART_OF
 from patchbay.lib.ids import LENGTH, id_factory
 
 
@@ -62,7 +62,7 @@ class PriceRate(models.Model):
     """The price of one item from a date on: for one model, or for all (`model` empty).
 
     A row is never changed once it took effect: a new price is a new row. NULL in `amount_micro` ends a model's own
-    price, so that the general one holds again.
+    price, so that the general one holds again, and a part's price, so that it is a share of its whole's again.
     """
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=id_factory("rate"), editable=False)
@@ -78,7 +78,8 @@ class PriceRate(models.Model):
             models.UniqueConstraint(fields=["model", "item", "effective_from"], name="price_once_per_date"),
             models.CheckConstraint(condition=Q(per__gt=0), name="price_per_something"),
             models.CheckConstraint(
-                condition=Q(amount_micro__isnull=False) | ~Q(model=""), name="price_general_has_amount"
+                condition=Q(amount_micro__isnull=False) | ~Q(model="") | Q(item__in=tuple(PART_OF)),
+                name="price_general_has_amount",
             ),
         ]
 

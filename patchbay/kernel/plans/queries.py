@@ -1,6 +1,6 @@
 """What a plan gives and what things cost. `get_…` may read the database, `find_cached_…` never does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from patchbay.kernel.plans import catalogue
 from patchbay.kernel.plans.cache import EpochCache
-from patchbay.kernel.plans.contracts import ITEMS, Assignment, PlanTerms, PriceList, Rate
+from patchbay.kernel.plans.contracts import ITEMS, PART_OF, Assignment, PlanTerms, PriceList, Rate
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
 
 _plans: EpochCache[PlanTerms] = EpochCache()
@@ -57,6 +57,8 @@ def find_cached_prices(model: str | None = None) -> PriceList | None:
 def resolve(rates: Sequence[PriceRate], at: datetime, model: str | None) -> PriceList:
     """Return the list that `rates`, oldest first, make at `at`; a rate holds from its effective time on, inclusive.
 
+    A model's own price of prompts or completions is one of their parts too, unless a part has its own.
+
     ValueError when an item had no price yet.
     """
     general: dict[str, Rate] = {}
@@ -73,10 +75,16 @@ def resolve(rates: Sequence[PriceRate], at: datetime, model: str | None) -> Pric
         else:
             prices[rate.item] = Rate(rate.amount_micro, rate.per)
         since = rate.effective_from
-    prices = general | own
+    prices = _with_parts(general) | _with_parts(own)
     if missing := [item for item in ITEMS if item not in prices]:
         raise ValueError(f"No price for {', '.join(missing)} at {at.isoformat()}")
     return PriceList(model, since, MappingProxyType(prices))
+
+
+def _with_parts(prices: Mapping[str, Rate]) -> dict[str, Rate]:
+    """Return rates with one for each part of what they price: its own, else its share of its whole's."""
+    parts = {part: prices[whole].share(*catalogue.SHARES[part]) for part, whole in PART_OF.items() if whole in prices}
+    return parts | dict(prices)
 
 
 def _load_plan(organisation_id: str) -> PlanTerms:

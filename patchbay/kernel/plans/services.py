@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from patchbay.kernel.plans import catalogue, queries
 from patchbay.kernel.plans.cache import changed
-from patchbay.kernel.plans.contracts import ITEMS, PlanTerms, Rate
+from patchbay.kernel.plans.contracts import ITEMS, PART_OF, PlanTerms, Rate
 from patchbay.kernel.plans.errors import UPGRADE_PATH, PlanLimitError
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
 from patchbay.lib.errors import FieldError, InvalidError, NotFoundError
@@ -101,7 +101,9 @@ def change_plan(*, plan_code: str, **terms: object) -> None:
 def set_rates(
     *, rates: Mapping[str, Rate | None], model: str | None = None, effective_from: datetime | None = None
 ) -> None:
-    """Set prices of items from a date on (default: now), for everyone or for one model; None ends a model's own price.
+    """Set prices of items from a date on (default: now), for everyone or for one model.
+
+    None ends a model's own price, and a part of tokens (`contracts.PART_OF`) then costs its share of its whole again.
 
     Raises InvalidError for an unknown item or a date in the past: what was charged stays explained by its list.
     """
@@ -111,7 +113,7 @@ def set_rates(
     faults += [
         FieldError(f"rates.{item}", "The general price cannot be taken away, only replaced.")
         for item, rate in rates.items()
-        if rate is None and not model
+        if rate is None and not model and item not in PART_OF
     ]
     if start < now:
         faults.append(FieldError("effective_from", "A price cannot change in the past."))
@@ -133,8 +135,9 @@ def load_catalogue() -> None:
     Plan.objects.bulk_create([Plan(**terms) for terms in catalogue.PLANS], ignore_conflicts=True)
     PriceRate.objects.bulk_create(
         [
-            PriceRate(effective_from=catalogue.FIRST_PRICES_FROM, item=item, amount_micro=amount, per=per)
-            for item, (amount, per) in catalogue.RATES.items()
+            PriceRate(effective_from=catalogue.FIRST_PRICES_FROM, model=model, item=item, amount_micro=amount, per=per)
+            for model, rates in (("", catalogue.RATES), (catalogue.OWN_KEY_MODEL, catalogue.OWN_KEY_RATES))
+            for item, (amount, per) in rates.items()
         ],
         ignore_conflicts=True,
     )

@@ -22,7 +22,11 @@ class CostLineOut(Schema):
 
 
 class RecordOut(Schema):
-    """One metered act; `credits` is what it was charged. Tokens marked `estimated` were counted by no provider."""
+    """One metered act; `credits` is what it was charged. Tokens marked `estimated` were counted by no provider.
+
+    `prompt_tokens` and `completion_tokens` are the wholes; cached, written to the cache, audio and image tokens are
+    parts of the prompt, reasoning and audio ones of the completion. `cache_hits` is 1 for an answer from our cache.
+    """
 
     id: str
     request_id: str
@@ -35,7 +39,13 @@ class RecordOut(Schema):
     environment: str
     prompt_tokens: int
     cached_tokens: int
+    cache_write_tokens: int
+    audio_prompt_tokens: int
+    image_tokens: int
     completion_tokens: int
+    reasoning_tokens: int
+    audio_completion_tokens: int
+    cache_hits: int
     estimated: bool
     latency_ms: int
     outcome: str

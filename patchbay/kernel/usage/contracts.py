@@ -11,6 +11,15 @@ from patchbay.kernel.ledger.leases import LeasedHold
 from patchbay.kernel.plans.contracts import CostLine
 
 Environment = Literal["live", "test"]
+RARER = (
+    "cache_write_tokens",
+    "audio_prompt_tokens",
+    "image_tokens",
+    "reasoning_tokens",
+    "audio_completion_tokens",
+    "cache_hits",
+)
+"""Items that most acts have none of: kept in one column, so that a settle is not dearer for them."""
 
 
 def _now() -> datetime:
@@ -19,6 +28,9 @@ def _now() -> datetime:
 
 class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One metered act. Tokens are counts, `latency_ms` is wall time; `lines` are the cost by the price list.
+
+    `counts` are those of the rarer items of the price list (`RARER`), zeros left out; `detail` is a JSON text of the
+    product that made the record, for itself. `model` is the name that was asked for, an alias.
 
     A Struct, because one is made for every request; the order of its fields is the order of the table's columns.
     """
@@ -40,6 +52,8 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     latency_ms: int = 0
     outcome: str = ""
     tries: int = 1
+    detail: str = ""
+    counts: dict[str, int] = {}
     lines: tuple[CostLine, ...] = ()
     created_at: datetime = msgspec.field(default_factory=_now)
 
@@ -86,11 +100,18 @@ class RecordView:
     environment: str
     prompt_tokens: int
     cached_tokens: int
+    cache_write_tokens: int
+    audio_prompt_tokens: int
+    image_tokens: int
     completion_tokens: int
+    reasoning_tokens: int
+    audio_completion_tokens: int
+    cache_hits: int
     estimated: bool
     latency_ms: int
     outcome: str
     tries: int
+    detail: str
     cost_micro: int
     loss_micro: int
     lines: tuple[CostLine, ...]

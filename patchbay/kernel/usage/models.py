@@ -28,6 +28,8 @@ class _RecordColumns(models.Model):
     latency_ms = models.PositiveBigIntegerField(default=0)
     outcome = models.CharField(max_length=20, blank=True)
     tries = models.PositiveSmallIntegerField(default=1)
+    detail = models.TextField(blank=True, help_text="A JSON text of the product that made the record, for itself")
+    counts = models.TextField(blank=True, help_text="Counts of the rarer items of the price list as JSON")
     lines = models.TextField(default="[]", help_text="Cost lines as JSON, as the price list made them")
     created_at = models.DateTimeField()
     cost_micro = models.BigIntegerField(default=0)

@@ -8,11 +8,12 @@ from django.db.models import QuerySet, Sum
 
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.plans.contracts import CostLine
-from patchbay.kernel.usage.contracts import RecordView
+from patchbay.kernel.usage.contracts import RARER, RecordView
 from patchbay.kernel.usage.models import HistoryRecord, UsageRecord
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 
 _decode_lines = msgspec.json.Decoder(tuple[CostLine, ...]).decode
+_decode_counts = msgspec.json.Decoder(dict[str, int]).decode
 
 
 def list_records(
@@ -78,5 +79,11 @@ def _filter(organisation_id: str, **conditions: object) -> QuerySet[HistoryRecor
 
 
 def _view(row: UsageRecord | HistoryRecord) -> RecordView:
-    fields = {name: getattr(row, name) for name in RecordView.__slots__ if name not in ("id", "lines")}
-    return RecordView(id=f"usage_{row.request_id.rpartition('_')[2]}", lines=_decode_lines(row.lines), **fields)
+    counts = _decode_counts(row.counts) if row.counts else {}
+    fields = {name: getattr(row, name) for name in RecordView.__slots__ if name not in ("id", "lines", *RARER)}
+    return RecordView(
+        id=f"usage_{row.request_id.rpartition('_')[2]}",
+        lines=_decode_lines(row.lines),
+        **fields,
+        **{item: counts.get(item, 0) for item in RARER},
+    )

@@ -10,17 +10,21 @@ from hypothesis import strategies as st
 from patchbay.kernel.plans import catalogue
 from patchbay.kernel.plans.contracts import (
     ITEMS,
-    PriceList,
+    PART_OF,
     Quantities,
     Rate,
     estimate_tokens,
     rate_from_dollars,
 )
+from patchbay.kernel.plans.models import PriceRate
+from patchbay.kernel.plans.queries import resolve
 from patchbay.lib.money import MICRO
 
-PRICES = PriceList(
-    None, datetime(2025, 1, 1, tzinfo=UTC), {item: Rate(amount, per) for item, (amount, per) in catalogue.RATES.items()}
-)
+FIRST = [
+    PriceRate(effective_from=catalogue.FIRST_PRICES_FROM, item=item, amount_micro=amount, per=per)
+    for item, (amount, per) in catalogue.RATES.items()
+]
+PRICES = resolve(FIRST, datetime(2025, 1, 1, tzinfo=UTC), None)
 counts = st.integers(min_value=0, max_value=10**15)
 
 
@@ -31,6 +35,10 @@ counts = st.integers(min_value=0, max_value=10**15)
         (Quantities(completion_tokens=1_000), 2 * MICRO),
         (Quantities(prompt_tokens=1), 1_000),
         (Quantities(prompt_tokens=1_000, cached_tokens=1_000), MICRO // 10),
+        (Quantities(prompt_tokens=1_000, cache_write_tokens=1_000), MICRO * 5 // 4),
+        (Quantities(prompt_tokens=1_000, image_tokens=400, audio_prompt_tokens=600), 1 * MICRO),
+        (Quantities(completion_tokens=1_000, reasoning_tokens=800, audio_completion_tokens=200), 2 * MICRO),
+        (Quantities(cache_hits=1), 0),
         (Quantities(calls=1, execution_ms=250), 1 * MICRO + 25_000),
         (Quantities(deployments=1), 10 * MICRO),
         (Quantities(storage_byte_hours=10**9 * 730), MICRO // 10),
@@ -46,10 +54,23 @@ def test_a_zero_costs_nothing_and_has_no_line() -> None:
     assert PRICES.total_micro(Quantities()) == 0
 
 
-def test_cached_tokens_are_charged_once_at_their_own_rate() -> None:
-    lines = {line.item: line for line in PRICES.cost(Quantities(prompt_tokens=1_000, cached_tokens=400))}
-    assert lines["prompt_tokens"].quantity == 600
-    assert lines["cached_tokens"].quantity == 400
+@pytest.mark.parametrize(("part", "whole"), PART_OF.items())
+def test_a_part_of_the_tokens_is_charged_once_at_its_own_rate(part: str, whole: str) -> None:
+    lines = {line.item: line.quantity for line in PRICES.cost(Quantities(**{whole: 1_000, part: 400}))}
+    assert lines == {whole: 600, part: 400}
+
+
+@given(data=st.data())
+def test_every_token_is_charged_exactly_once(data: st.DataObject) -> None:
+    parts = {part: data.draw(st.integers(0, 10**6), label=part) for part in PART_OF}
+    rest = data.draw(st.integers(0, 10**6))
+    wholes = {
+        whole: rest + sum(count for part, count in parts.items() if PART_OF[part] == whole)
+        for whole in set(PART_OF.values())
+    }
+    charged = Quantities(**wholes, **parts).charged()
+    assert sum(charged.values()) == sum(wholes.values())
+    assert {part: charged[part] for part in parts} == parts
 
 
 @given(quantity=counts, amount=st.integers(0, 10**12), per=st.integers(1, 10**12))
@@ -65,7 +86,13 @@ def test_the_total_is_the_sum_of_its_rounded_lines(
     prompt: int, completion: int, milliseconds: int, byte_hours: int, data: st.DataObject
 ) -> None:
     cached = data.draw(st.integers(0, prompt))
-    quantities = Quantities(prompt, cached, completion, 0, milliseconds, byte_hours)
+    quantities = Quantities(
+        prompt_tokens=prompt,
+        cached_tokens=cached,
+        completion_tokens=completion,
+        execution_ms=milliseconds,
+        storage_byte_hours=byte_hours,
+    )
     lines = PRICES.cost(quantities)
     exact = sum(Fraction(line.quantity * line.rate.amount_micro, line.rate.per) for line in lines)
     assert PRICES.total_micro(quantities) == sum(line.cost_micro for line in lines)
@@ -78,6 +105,10 @@ def test_quantities_that_cannot_be_are_refused() -> None:
         Quantities(completion_tokens=-1)
     with pytest.raises(ValueError, match="Cached"):
         Quantities(prompt_tokens=1, cached_tokens=2)
+    with pytest.raises(ValueError, match="Cached"):
+        Quantities(prompt_tokens=3, cached_tokens=2, cache_write_tokens=2)
+    with pytest.raises(ValueError, match="Reasoning"):
+        Quantities(completion_tokens=3, reasoning_tokens=2, audio_completion_tokens=2)
 
 
 def test_a_providers_dollar_price_becomes_five_hundred_credits_a_dollar_times_the_margin() -> None:

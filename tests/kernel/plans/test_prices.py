@@ -16,8 +16,32 @@ INSTANT = timedelta(microseconds=1)
 
 def test_the_first_list_prices_every_item() -> None:
     prices = queries.get_prices()
-    assert {item: (rate.amount_micro, rate.per) for item, rate in prices.rates.items()} == catalogue.RATES
-    assert set(prices.rates) == set(ITEMS)
+    rates = {item: (rate.amount_micro, rate.per) for item, rate in prices.rates.items()}
+    assert rates.items() >= catalogue.RATES.items()
+    assert set(rates) == set(ITEMS)
+
+
+def test_a_new_price_of_the_whole_prompt_holds_for_its_parts() -> None:
+    services.set_rates(rates={"prompt_tokens": Rate(4 * MICRO, 1_000)})
+    services.set_rates(model="thinker", rates={"completion_tokens": Rate(60 * MICRO, 1_000)})
+    prices = queries.get_prices(model="thinker")
+    assert prices.rates["cached_tokens"] == Rate(4 * MICRO // 10, 1_000)
+    assert prices.rates["cache_write_tokens"] == Rate(5 * MICRO, 1_000)
+    assert prices.rates["reasoning_tokens"] == Rate(60 * MICRO, 1_000)
+
+
+@pytest.mark.parametrize("model", [None, "big"])
+def test_a_part_may_have_a_price_of_its_own_until_that_ends(model: str | None) -> None:
+    services.set_rates(model=model, rates={"prompt_tokens": Rate(3, 1), "image_tokens": Rate(7, 1)})
+    assert queries.get_prices(model=model).rates["image_tokens"] == Rate(7, 1)
+    services.set_rates(model=model, rates={"image_tokens": None})
+    assert queries.get_prices(model=model).rates["image_tokens"] == Rate(3, 1)
+
+
+def test_tokens_cost_nothing_where_an_organisation_pays_its_provider_itself() -> None:
+    used = Quantities(prompt_tokens=9_000, cached_tokens=10, completion_tokens=500, reasoning_tokens=70)
+    assert queries.get_prices(model=catalogue.OWN_KEY_MODEL).total_micro(used) == 0
+    assert queries.get_prices().total_micro(used) > 0
 
 
 def test_a_price_holds_from_its_effective_moment_on() -> None:

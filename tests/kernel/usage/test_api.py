@@ -7,6 +7,7 @@ import pytest
 from patchbay.kernel.plans.contracts import CostLine, Rate
 from patchbay.kernel.usage.api import router
 from patchbay.kernel.usage.contracts import Settlement, UsageRecord
+from patchbay.kernel.usage.queries import find_record
 from patchbay.kernel.usage.runtime import Runtime
 from patchbay.lib.actor import Actor
 from tests import factories
@@ -54,6 +55,20 @@ def test_a_record_says_what_was_used_and_what_it_cost(
     assert (shown["prompt_tokens"], shown["estimated"], shown["environment"]) == (120, True, "live")
     assert (shown["key_id"], shown["plug_id"]) == ("key_1", None)
     assert shown["lines"] == [{"item": "prompt_tokens", "quantity": 120, "credits": "0.000060"}]
+
+
+def test_a_record_counts_each_kind_of_tokens_and_keeps_the_products_detail_to_itself(
+    rest: Rest, ledger_runtime: Runtime, owner: Actor, key: str
+) -> None:
+    counts = {"reasoning_tokens": 30, "cache_write_tokens": 7, "cache_hits": 1}
+    use(ledger_runtime, owner, "req_1", prompt_tokens=9, completion_tokens=40, counts=counts, detail='{"tries":[]}')
+    [shown] = rest.call("GET", "/records", key=key)[1]["data"]
+    assert {name: shown[name] for name in counts} == counts
+    assert (shown["prompt_tokens"], shown["completion_tokens"], shown["image_tokens"]) == (9, 40, 0)
+    assert "detail" not in shown
+    found = find_record(owner.organisation_id, "req_1")
+    assert found is not None
+    assert found.detail == '{"tries":[]}'
 
 
 def test_records_are_filtered_and_paged_newest_first(

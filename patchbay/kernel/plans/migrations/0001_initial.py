@@ -49,13 +49,13 @@ class Migration(migrations.Migration):
                 ('id', models.CharField(default=functools.partial(patchbay.lib.ids.new_id, *('rate',), **{}), editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('effective_from', models.DateTimeField()),
                 ('model', models.CharField(blank=True, max_length=120)),
-                ('item', models.CharField(choices=[('prompt_tokens', 'prompt_tokens'), ('cached_tokens', 'cached_tokens'), ('completion_tokens', 'completion_tokens'), ('calls', 'calls'), ('execution_ms', 'execution_ms'), ('storage_byte_hours', 'storage_byte_hours'), ('deployments', 'deployments')], max_length=24)),
+                ('item', models.CharField(choices=[('prompt_tokens', 'prompt_tokens'), ('cached_tokens', 'cached_tokens'), ('cache_write_tokens', 'cache_write_tokens'), ('audio_prompt_tokens', 'audio_prompt_tokens'), ('image_tokens', 'image_tokens'), ('completion_tokens', 'completion_tokens'), ('reasoning_tokens', 'reasoning_tokens'), ('audio_completion_tokens', 'audio_completion_tokens'), ('calls', 'calls'), ('cache_hits', 'cache_hits'), ('execution_ms', 'execution_ms'), ('storage_byte_hours', 'storage_byte_hours'), ('deployments', 'deployments')], max_length=24)),
                 ('amount_micro', models.PositiveBigIntegerField(null=True)),
                 ('per', models.PositiveBigIntegerField()),
             ],
             options={
                 'ordering': ['effective_from'],
-                'constraints': [models.UniqueConstraint(fields=('model', 'item', 'effective_from'), name='price_once_per_date'), models.CheckConstraint(condition=models.Q(('per__gt', 0)), name='price_per_something'), models.CheckConstraint(condition=models.Q(('amount_micro__isnull', False), models.Q(('model', ''), _negated=True), _connector='OR'), name='price_general_has_amount')],
+                'constraints': [models.UniqueConstraint(fields=('model', 'item', 'effective_from'), name='price_once_per_date'), models.CheckConstraint(condition=models.Q(('per__gt', 0)), name='price_per_something'), models.CheckConstraint(condition=models.Q(('amount_micro__isnull', False), models.Q(('model', ''), _negated=True), ('item__in', ('cached_tokens', 'cache_write_tokens', 'audio_prompt_tokens', 'image_tokens', 'reasoning_tokens', 'audio_completion_tokens')), _connector='OR'), name='price_general_has_amount')],
             },
         ),
     ]

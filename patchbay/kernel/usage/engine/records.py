@@ -33,6 +33,8 @@ _TYPES = {
     "latency_ms": "bigint",
     "outcome": "text",
     "tries": "smallint",
+    "detail": "text",
+    "counts": "text",
     "lines": "text",
     "created_at": "timestamptz",
     "cost_micro": "bigint",
@@ -59,7 +61,8 @@ def make_rows(charges: Iterable[tuple[UsageRecord, int, int]]) -> list[Row]:
     on_sqlite = connection.vendor == "sqlite"
     rows = []
     for record, cost_micro, loss_micro in charges:
-        *columns, lines, created_at = astuple(record)
+        *columns, counts, lines, created_at = astuple(record)
+        columns.append(_encode(counts).decode() if counts else "")
         text = _encode(lines).decode() if lines else "[]"
         if on_sqlite:
             columns[_ESTIMATED] = int(record.estimated)  # the driver looks long for how to adapt a bool
