@@ -113,14 +113,18 @@ class StreamReader(Protocol):
 
     `feed` takes bytes as the network cut them and returns whole events that may leave now; the events that end the
     answer are kept back: `final` returns them, to be sent once the answer is paid for. `ended` says that the last
-    event of the format came: a stream that stops without it is broken. ModelBrokenError from `feed` for what cannot
-    be read and for an error that the provider reports in its midst.
+    event of the format came. When the upstream stops before that, call `stop`: it reads what lacked its last line
+    end and sets `ended` if the answer is whole all the same (a chat server that sends no `[DONE]`); an answer that
+    has not ended then is broken. ModelBrokenError from `feed` and `stop` for what cannot be read and for an error
+    that the provider reports in its midst.
     """
 
     usage: TokenUsage | None
     ended: bool
 
     def feed(self, chunk: bytes) -> bytes: ...
+
+    def stop(self) -> None: ...
 
     def final(self) -> bytes: ...
 

@@ -1,0 +1,88 @@
+"""Cutting a byte stream into events."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.products.gateway.errors import ModelBrokenError
+from patchbay.products.gateway.wire.contracts import MAX_EVENT_BYTES
+from patchbay.products.gateway.wire.sse import EventCutter, cut_events, read_data, read_event
+
+EVENTS = st.lists(
+    st.sampled_from(
+        [
+            b"data: 1\n\n",
+            b"data: 2\r\n\r\n",
+            b"event: ping\ndata: {}\n\n",
+            b": comment\n\n",
+            b"data: a\ndata: b\r\n\n",
+            b"data: 3\n\n\n",
+        ]
+    ),
+    max_size=6,
+)
+
+
+def test_a_chunk_that_is_one_event_comes_back_as_the_same_object():
+    chunk = b"data: 1\n\n"
+    assert EventCutter().feed(chunk)[0] is chunk
+
+
+def test_several_events_in_one_chunk_come_apart():
+    assert EventCutter().feed(b"data: 1\n\n: ping\n\ndata: 2\n\n") == [b"data: 1\n\n", b": ping\n\n", b"data: 2\n\n"]
+
+
+def test_an_event_with_crlf_line_ends_before_one_without_comes_apart():
+    assert EventCutter().feed(b"data: 1\r\n\r\ndata: 2\n\n") == [b"data: 1\r\n\r\n", b"data: 2\n\n"]
+
+
+def test_half_an_event_waits_for_the_rest():
+    cutter = EventCutter()
+    assert cutter.feed(b"data: 1\n") == []
+    assert cutter.feed(b"\ndata") == [b"data: 1\n\n"]
+    assert cutter.rest() == b"data\n\n"
+    assert cutter.rest() == b""
+
+
+@given(EVENTS, st.data())
+def test_wherever_the_network_cuts_the_events_and_the_bytes_are_the_same(events, data):
+    stream = b"".join(events)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    cutter = EventCutter()
+    seen = [
+        event
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)
+        for event in cutter.feed(stream[start:end])
+    ]
+    rest = cutter.rest()
+    assert rest == b""
+    assert b"".join(seen).rstrip(b"\r\n") == stream.rstrip(b"\r\n")
+    assert [read_event(event) for event in seen] == [read_event(event) for event in events]
+
+
+def test_an_event_that_never_ends_breaks_the_call():
+    cutter = EventCutter()
+    chunk = b"x" * (MAX_EVENT_BYTES // 4)
+    for _ in range(4):
+        cutter.feed(chunk)
+    with pytest.raises(ModelBrokenError):
+        cutter.feed(b"x")
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "data"),
+    [
+        (b"data: {}\n\n", b"", b"{}"),
+        (b"data:{}\n\n", b"", b"{}"),
+        (b"event: a\r\ndata: 1\r\ndata: 2\r\n\r\n", b"a", b"1\n2"),
+        (b": ping\n\n", b"", b""),
+        (b"id: 7\ndata: x\n\n", b"", b"x"),
+    ],
+)
+def test_an_event_is_read_by_its_fields(event, name, data):
+    assert read_event(event) == (name, data)
+    assert read_data(event) == data
+
+
+def test_whole_events_come_apart_without_a_cutter():
+    assert cut_events(b"data: 1\n\ndata: 2\n\n") == [b"data: 1\n\n", b"data: 2\n\n"]
