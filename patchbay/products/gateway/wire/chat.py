@@ -12,7 +12,7 @@ from patchbay.lib.errors import AppError
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import openai_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
-from patchbay.products.gateway.wire.reading import decode_answer, decode_request, invalid, raw_bodies
+from patchbay.products.gateway.wire.reading import decode_answer, decode_request, invalid, raw_bodies, text_bytes
 from patchbay.products.gateway.wire.sse import DONE_DATA, DONE_EVENT, EventCutter, read_data, read_event, write_data
 
 MAX_CHOICES = 128
@@ -300,26 +300,20 @@ def _attachments(request: _Request) -> tuple[int, bool]:
 
 def _size(text: _Text) -> int:
     """UTF-8 bytes of all that a message or a delta says."""
-    size = _bytes(text.content) if text.content else 0
+    size = text_bytes(text.content) if text.content else 0
     if text.refusal or text.reasoning_content or text.reasoning:
-        size += _bytes(text.refusal) + (_bytes(text.reasoning_content) or _bytes(text.reasoning))
+        size += text_bytes(text.refusal) + (text_bytes(text.reasoning_content) or text_bytes(text.reasoning))
     if text.tool_calls:
-        size += sum(_call_size(call.function) + _bytes(call.custom) for call in text.tool_calls)
+        size += sum(_call_size(call.function) + text_bytes(call.custom) for call in text.tool_calls)
     if text.function_call is not None:
         size += _call_size(text.function_call)
     if text.audio is not None:
-        size += _bytes(text.audio.transcript)
+        size += text_bytes(text.audio.transcript)
     return size
 
 
 def _call_size(function: _Function | None) -> int:
-    return 0 if function is None else _bytes(function.name) + _bytes(function.arguments)
-
-
-def _bytes(text: Any) -> int:
-    if isinstance(text, str):
-        return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-    return len(msgspec.json.encode(text)) if text else 0
+    return 0 if function is None else text_bytes(function.name) + text_bytes(function.arguments)
 
 
 WIRE = ChatWire()

@@ -119,8 +119,12 @@ class StreamReader(Protocol):
     that the provider reports in its midst.
     """
 
-    usage: TokenUsage | None
     ended: bool
+
+    @property
+    def usage(self) -> TokenUsage | None:
+        """What the provider counted; None as long as it counted nothing. Of a cut stream it may be `estimated`."""
+        ...
 
     def feed(self, chunk: bytes) -> bytes: ...
 
@@ -136,8 +140,11 @@ class StreamReader(Protocol):
 class Wire(Protocol):
     """One format. `path` is the operation's path below a provider's base URL."""
 
-    name: Format
-    path: str
+    @property
+    def name(self) -> Format: ...
+
+    @property
+    def path(self) -> str: ...
 
     def read(self, body: bytes) -> Head:
         """Read a request; InvalidError names the field (`fields[0].field`), BadRequestError when it is not JSON."""

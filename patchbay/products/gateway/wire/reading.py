@@ -52,6 +52,13 @@ def invalid(field: str, message: str) -> InvalidError:
     return InvalidError(f"{field}: {message}", fields=(FieldError(field, message),))
 
 
+def text_bytes(text: Any) -> int:
+    """Return the UTF-8 bytes of a text; of anything else that a server put in its place, the bytes as JSON."""
+    if isinstance(text, str):
+        return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return len(msgspec.json.encode(text)) if text else 0
+
+
 def _invalid(text: str) -> InvalidError:
     """Turn a decoder's message (`Expected `int`, got `str` - at `$.n``) into the refusal of the field it names."""
     path = _PATH.search(text)

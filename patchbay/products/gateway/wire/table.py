@@ -1,10 +1,10 @@
 """Every wire format, and the table of translations: in which format a provider is asked, for a request in another."""
 
 from patchbay.lib.errors import FieldError
-from patchbay.products.gateway.wire import chat
+from patchbay.products.gateway.wire import chat, messages
 from patchbay.products.gateway.wire.contracts import Format, Translation, UnsupportedError, Wire
 
-WIRES: dict[Format, Wire] = {"chat": chat.WIRE}
+WIRES: dict[Format, Wire] = {"chat": chat.WIRE, "messages": messages.WIRE}
 _TABLE: dict[Format, tuple[tuple[Format, Translation], ...]] = {}
 """For a format asked in, the formats it can be translated to, best first."""
 

@@ -1,0 +1,304 @@
+"""Anthropic's messages (docs.anthropic.com/en/api/messages).
+
+Requests go to an upstream of the same format field by field as they came, but for the model and the output limit;
+streams byte for byte, whatever events and blocks they hold.
+"""
+
+from typing import Any
+
+import msgspec
+
+from patchbay.lib.errors import AppError
+from patchbay.lib.money import ceil_div
+from patchbay.products.gateway.errors import ModelBrokenError
+from patchbay.products.gateway.wire import anthropic_errors
+from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
+from patchbay.products.gateway.wire.reading import decode_answer, decode_request, invalid, raw_bodies, text_bytes
+from patchbay.products.gateway.wire.sse import EventCutter, read_data, write_event
+
+BYTES_PER_TOKEN = 4
+"""For what was written but never counted, because the stream was cut."""
+_MEASURED_BLOCKS = frozenset({"text", "tool_use", "thinking", "redacted_thinking", "search_result"})
+"""Blocks whose tokens their bytes bound."""
+
+
+class _Source(msgspec.Struct, gc=False):
+    type: str = ""
+    content: Any = None
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: str
+    source: _Source | None = None
+    content: Any = None
+
+
+class _Message(msgspec.Struct, gc=False):
+    role: str
+    content: str | list[_Block]
+
+
+class _Tool(msgspec.Struct, gc=False):
+    type: str | None = None
+
+
+class _Request(msgspec.Struct, gc=False):
+    model: str
+    max_tokens: int
+    messages: list[_Message]
+    stream: bool | None = None
+    tools: list[_Tool] | None = None
+    mcp_servers: list[Any] | None = None
+    container: Any = None
+
+
+class _OutputDetails(msgspec.Struct, gc=False):
+    thinking_tokens: int | None = None
+
+
+class Usage(msgspec.Struct, gc=False):
+    """A provider's count; what was read from or written to its cache stands beside `input_tokens`, not in it."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    """What a model writes: a block, or a delta of one."""
+
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+    name: str | None = None
+    input: Any = None
+
+
+class _Start(msgspec.Struct, gc=False):
+    usage: Usage | None = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: str
+    message: _Start | None = None
+    content_block: _Said | None = None
+    delta: _Said | None = None
+    usage: Usage | None = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    content: list[_Said]
+    type: str
+    usage: Usage | None = None
+
+
+_requests = msgspec.json.Decoder(_Request)
+_events = msgspec.json.Decoder(_Event)
+_answers = msgspec.json.Decoder(_Answer)
+
+
+class MessagesWire:
+    """The messages format."""
+
+    name: Format = "messages"
+    path = "/v1/messages"
+
+    def read(self, body: bytes) -> Head:
+        """Read what the engine must know; everything else is the provider's to check."""
+        request = decode_request(_requests, body)
+        _check(request)
+        images, opaque = _attachments(request)
+        return Head(
+            model=request.model,
+            stream=bool(request.stream),
+            max_output_tokens=request.max_tokens,
+            tools=bool(request.tools),
+            images=images,
+            opaque=opaque,
+            include_usage=True,
+            refers=request.container is not None,
+        )
+
+    def prepare(self, body: bytes, head: Head, target: Target) -> bytes:
+        """Write the upstream's body."""
+        fields: dict[str, Any] = decode_request(raw_bodies, body)
+        fields["model"] = target.model
+        if target.max_output_tokens is not None:
+            fields["max_tokens"] = target.max_output_tokens
+        return msgspec.json.encode(fields)
+
+    def read_answer(self, body: bytes) -> WholeAnswer:
+        """Read an answer's usage, and how much text it has."""
+        answer = decode_answer(_answers, body)
+        if answer.type != "message":
+            raise ModelBrokenError("The model provider sent an answer that is none.")
+        return WholeAnswer(to_usage(answer.usage), sum(_size(block) for block in answer.content))
+
+    def reader(self, head: Head) -> "MessagesReader":
+        return MessagesReader()
+
+    def error_body(self, error: AppError, request_id: str) -> bytes:
+        return msgspec.json.encode(anthropic_errors.describe(error, request_id))
+
+    def error_event(self, error: AppError, request_id: str) -> bytes:
+        return write_event("error", anthropic_errors.describe(error, request_id))
+
+
+class MessagesReader:
+    """Follows a messages stream; see `StreamReader`. Kept back is `message_stop`.
+
+    A stream that was cut has counted its prompt but not its completion: then `usage` is estimated by what was written.
+    """
+
+    __slots__ = ("_counted", "_cutter", "_final", "_produced", "_usage", "ended")
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._cutter = EventCutter()
+        self._usage: Usage | None = None
+        self._counted = False
+        self._produced = 0
+        self._final = b""
+
+    @property
+    def usage(self) -> TokenUsage | None:
+        usage = to_usage(self._usage)
+        if usage is None or self._counted:
+            return usage
+        written = max(usage.completion, ceil_div(self._produced, BYTES_PER_TOKEN))
+        return msgspec.structs.replace(usage, completion=written, estimated=True)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the events that may go on, as they came."""
+        events = self._cutter.feed(chunk)
+        if len(events) == 1:
+            return self._follow(events[0])
+        return b"".join([self._follow(event) for event in events])
+
+    def stop(self) -> None:
+        """Read a last event that lacked its blank line."""
+        if rest := self._cutter.rest():
+            self._final = self._follow(rest) + self._final
+
+    def final(self) -> bytes:
+        return self._final
+
+    def produced_bytes(self) -> int:
+        return self._produced
+
+    def _follow(self, event: bytes) -> bytes:
+        if self.ended:
+            return b""
+        data = read_data(event)
+        if not data:
+            return event
+        said = decode_answer(_events, data)
+        if said.type == "content_block_delta":
+            if said.delta is not None:
+                self._produced += _size(said.delta)
+            return event
+        if said.type == "error":
+            raise ModelBrokenError("The model provider reported a failure in the midst of its answer.")
+        if said.type == "message_stop":
+            self.ended = True
+            self._final = event
+            return b""
+        self._note(said)
+        return event
+
+    def _note(self, said: _Event) -> None:
+        if said.type == "message_start" and said.message is not None:
+            self._usage = said.message.usage
+        elif said.type == "message_delta" and said.usage is not None:
+            self._usage = _later(self._usage, said.usage)
+            self._counted = self._counted or said.usage.output_tokens is not None
+        elif said.content_block is not None:
+            self._produced += _size(said.content_block)
+
+
+def _later(before: Usage | None, now: Usage) -> Usage:
+    """Return the newer count: it is cumulative, and leaves out what has not changed."""
+    if before is None:
+        return now
+    for name in Usage.__struct_fields__:
+        if (value := getattr(now, name)) is not None:
+            setattr(before, name, value)
+    return before
+
+
+def to_usage(usage: Usage | None) -> TokenUsage | None:
+    """Return the provider's own count, zeros too; None when it counted nothing."""
+    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
+        return None
+    cached, cache_write = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    details = usage.output_tokens_details
+    return TokenUsage(
+        (usage.input_tokens or 0) + cached + cache_write,
+        usage.output_tokens or 0,
+        cached=cached,
+        cache_write=cache_write,
+        reasoning=(details.thinking_tokens or 0) if details else 0,
+    ).sound()
+
+
+def _check(request: _Request) -> None:
+    if not request.model:
+        raise invalid("model", "Name a model.")
+    if not request.messages:
+        raise invalid("messages", "At least one message is needed.")
+    if request.max_tokens < 0:
+        raise invalid("max_tokens", "The limit must not be negative.")
+
+
+def _attachments(request: _Request) -> tuple[int, bool]:
+    """Return the number of pictures, and whether something refers to what only the provider can read."""
+    images = 0
+    opaque = bool(request.mcp_servers) or request.container is not None
+    for message in request.messages:
+        if isinstance(message.content, list):
+            for block in message.content:
+                more, hidden = _block_attachments(block)
+                images, opaque = images + more, opaque or hidden
+    opaque = opaque or any(tool.type not in (None, "custom") for tool in request.tools or ())
+    return images, opaque
+
+
+def _block_attachments(block: _Block) -> tuple[int, bool]:
+    if block.type in _MEASURED_BLOCKS:
+        return 0, False
+    if block.type == "image":
+        return 1, False
+    if block.type == "tool_result":
+        return _content_attachments(block.content)
+    if block.type == "document" and block.source is not None:
+        if block.source.type == "text":
+            return 0, False
+        if block.source.type == "content":
+            return _content_attachments(block.source.content)
+    return 0, True
+
+
+def _content_attachments(content: Any) -> tuple[int, bool]:
+    """Measure what a tool result or a document of blocks holds: a text, or blocks."""
+    if not isinstance(content, list):
+        return 0, False
+    kinds = [str(inner.get("type")) if isinstance(inner, dict) else "" for inner in content]
+    images = kinds.count("image")
+    return images, any(kind != "image" and kind not in _MEASURED_BLOCKS for kind in kinds)
+
+
+def _size(said: _Said) -> int:
+    """UTF-8 bytes of all that a block or a delta says."""
+    size = text_bytes(said.text) if said.text else 0
+    if said.thinking:
+        size += text_bytes(said.thinking)
+    if said.partial_json:
+        size += text_bytes(said.partial_json)
+    if said.name:
+        size += text_bytes(said.name) + text_bytes(said.input)
+    return size
+
+
+WIRE = MessagesWire()
