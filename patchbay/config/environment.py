@@ -1,5 +1,7 @@
 """Reading what an operator sets, and saying what would be right when it is not. Needs nothing but Python."""
 
+import base64
+import binascii
 import os
 from pathlib import Path
 
@@ -14,6 +16,22 @@ def whole_number(name: str, default: int, *, low: int, high: int) -> int:
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
         raise SettingError(f"{name}: {text!r} is not a number from {low:,} to {high:,}; set one, or leave it out")
     return int(text)
+
+
+def encryption_keys(name: str) -> tuple[str, ...]:
+    """Return the comma-separated Fernet keys of an environment variable; SettingError for what is none."""
+    keys = tuple(key.strip() for key in os.environ.get(name, "").split(",") if key.strip())
+    for key in keys:
+        try:
+            right = len(base64.urlsafe_b64decode(key)) == 32
+        except (binascii.Error, ValueError):
+            right = False
+        if not right:  # the message must not repeat it
+            raise SettingError(
+                f"{name}: a key must be 32 random bytes in URL-safe base64; make one with"
+                " `openssl rand -base64 32 | tr +/ -_`"
+            )
+    return keys
 
 
 def make_data_dir(path: Path) -> None:

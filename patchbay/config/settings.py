@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from patchbay.config.environment import SettingError, make_data_dir, whole_number
+from patchbay.config.environment import SettingError, encryption_keys, make_data_dir, whole_number
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("PATCHBAY_DATA_DIR", ".data")).resolve()
@@ -76,6 +76,8 @@ def _sqlite(path: Path) -> dict[str, Any]:
 DATABASES = {"default": _database(os.environ.get("PATCHBAY_DATABASE_URL", ""))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = os.environ.get("PATCHBAY_SECRET_KEY") or _kept_secret("secret-key")
+ENCRYPTION_KEYS = encryption_keys("PATCHBAY_ENCRYPTION_KEYS")
+ENCRYPTION_KEYS_FILE = DATA_DIR / "encryption-keys"
 EPOCH_FILE = DATA_DIR / "epoch"
 FILES_DIR = DATA_DIR / "files"
 

@@ -15,7 +15,8 @@ _RANK: dict[Role, int] = {"viewer": 0, "editor": 1, "owner": 2}
 class Actor:
     """A user in one organisation, an API key, or the system itself.
 
-    A key with full permission acts as an editor, a read-only key as a viewer; asking is open to viewers.
+    A key with full permission acts as an editor, a read-only key as a viewer; asking is open to viewers. `is_staff`:
+    one of those who run this Patchbay, who alone change what belongs to the platform.
     """
 
     kind: ActorKind
@@ -25,6 +26,15 @@ class Actor:
     user_id: str | None = None
     key_id: str | None = None
     address: str | None = None
+    is_staff: bool = False
+
+    def require_staff(self) -> None:
+        """Raise ForbiddenError unless the actor runs this Patchbay."""
+        if not self.is_staff:
+            raise ForbiddenError(
+                "Only those who run this Patchbay change what belongs to the platform.",
+                next_step="Ask whoever runs it, or add a provider or model of your organisation's own.",
+            )
 
     def require(self, role: Role) -> None:
         """Raise ForbiddenError unless the actor's role is at least `role`."""

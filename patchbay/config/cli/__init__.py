@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from patchbay import __version__
+from patchbay.config.cli.setup_parsers import add_setup_commands
 from patchbay.config.environment import SettingError
 
 MAX_CONCURRENCY = 64
@@ -17,6 +18,8 @@ examples:
   patchbay serve --demo              start here: a demo organisation, its sign-in and a ready API key
   patchbay serve --port 9000         serve on another port
   patchbay demo --json               what scripts need: base_url, email, password, api_key
+  patchbay provider add openai --kind openai --api-key-stdin
+  patchbay model add gpt-4o --target openai/gpt-4o
   patchbay worker                    run background jobs on this machine
   patchbay doctor                    check the installation and every balance
 
@@ -112,4 +115,5 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print one JSON object for scripts")
     openapi = add("openapi", "print the OpenAPI 3.1 document of /v1", "patchbay openapi --out openapi.json")
     openapi.add_argument("--out", metavar="FILE", help="write it to a file instead")
+    add_setup_commands(commands, common)
     return parser

@@ -85,4 +85,5 @@ class Membership(models.Model):
             name=self.user.name or self.user.email,
             user_id=self.user_id,
             address=address,
+            is_staff=self.user.is_staff,
         )

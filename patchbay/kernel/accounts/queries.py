@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from patchbay.kernel.accounts.models import Membership, Organisation, User
 from patchbay.kernel.accounts.registration import PLATFORM_SLUG
@@ -58,6 +58,14 @@ def get_organisation(organisation_id: str) -> Organisation:
     organisation = Organisation.objects.filter(pk=organisation_id).first()
     if organisation is None:
         raise NotFoundError("There is no such organisation.")
+    return organisation
+
+
+def find_organisation(slug_or_id: str) -> Organisation:
+    """Return an organisation by its slug or id; NotFoundError when there is none."""
+    organisation = Organisation.objects.filter(Q(pk=slug_or_id) | Q(slug=slug_or_id)).first()
+    if organisation is None:
+        raise NotFoundError(f"There is no organisation {slug_or_id[:60]!r}.")
     return organisation
 
 

@@ -1,0 +1,24 @@
+"""What is read of the gateway: the catalogue that routing works from, and the set-up as it is shown."""
+
+from patchbay.products.gateway.queries.catalogue import find_cached_catalogue, get_catalogue
+from patchbay.products.gateway.queries.setup import (
+    get_alias,
+    get_provider,
+    get_rules,
+    list_aliases,
+    list_providers,
+    page_aliases,
+    page_providers,
+)
+
+__all__ = [
+    "find_cached_catalogue",
+    "get_alias",
+    "get_catalogue",
+    "get_provider",
+    "get_rules",
+    "list_aliases",
+    "list_providers",
+    "page_aliases",
+    "page_providers",
+]

@@ -1,0 +1,26 @@
+"""What changes the gateway's set-up; one module for each noun. Every change holds at once, in every process."""
+
+from patchbay.products.gateway.services.aliases import create_alias, delete_alias, put_target, update_alias
+from patchbay.products.gateway.services.providers import (
+    add_provider_key,
+    create_provider,
+    delete_provider,
+    remove_provider_key,
+    rotate_provider_key,
+    update_provider,
+)
+from patchbay.products.gateway.services.rules import set_rules
+
+__all__ = [
+    "add_provider_key",
+    "create_alias",
+    "create_provider",
+    "delete_alias",
+    "delete_provider",
+    "put_target",
+    "remove_provider_key",
+    "rotate_provider_key",
+    "set_rules",
+    "update_alias",
+    "update_provider",
+]
