@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """`events` None is a whole answer. `gate` holds a stream after its first event until the gate of that name opens."""
+    """`events` None: a whole answer. `gate` holds a stream after its first event until the gate of that name opens."""
 
     status: int = 200
     body: bytes = b""

@@ -80,9 +80,10 @@ def _content(reply: Reply) -> list[Body]:
         blocks.append({"type": "thinking", "thinking": reply.thought, "signature": "c2lnbmF0dXJl"})
     if reply.text:
         blocks.append({"type": "text", "text": reply.text, "citations": None})
-    for call in reply.calls:
-        blocks.append({"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)})
-    return blocks
+    calls = reply.calls
+    return blocks + [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)} for call in calls
+    ]
 
 
 def _message(body: Body, reply: Reply) -> Body:
