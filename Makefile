@@ -22,7 +22,7 @@ test: test-sqlite test-postgres ## set up what tests need and run them all, on S
 test-sqlite: $(STAMP)/dev $(STAMP)/debian assets
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -q $(TESTS)
 
-test-postgres: $(STAMP)/dev
+test-postgres: $(STAMP)/dev $(STAMP)/debian
 	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -q tests/kernel tests/products
 
 check: $(STAMP)/dev ## lint, types, templates, import arrows
@@ -91,9 +91,9 @@ $(STAMP)/dev: $(STAMP)/run requirements/dev.txt
 
 $(STAMP)/debian:
 	@mkdir -p $(STAMP)
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq \
-		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
-		|| { echo 'The browser tests need Chromium: install the package chromium.'; exit 1; }
+	@{ command -v chromium && command -v redis-server; } >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq chromium redis-server >/dev/null; } \
+		|| { echo 'Tests need Chromium and Redis: install the packages chromium and redis-server.'; exit 1; }
 	@touch $@
 
 $(STAMP)/assets: $(STAMP)/run package.json package-lock.json patchbay/web/build_assets.py $(wildcard patchbay/web/styles/*) \

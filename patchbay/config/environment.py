@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class SettingError(ValueError):
@@ -32,6 +33,20 @@ def encryption_keys(name: str) -> tuple[str, ...]:
                 " `openssl rand -base64 32 | tr +/ -_`"
             )
     return keys
+
+
+def redis_url(name: str) -> str:
+    """Return an environment variable as the address of a Redis, "" without one; SettingError for anything else."""
+    text = os.environ.get(name, "").strip()
+    parts = urlsplit(text)
+    if text and not (
+        (parts.scheme in {"redis", "rediss"} and parts.hostname) or (parts.scheme == "unix" and parts.path)
+    ):
+        raise SettingError(
+            f"{name}: {parts.scheme or text!r} is no address of a Redis; use redis://[user:password@]host:port/number,"
+            " rediss:// for TLS, or unix:///path/to/socket"
+        )
+    return text
 
 
 def make_data_dir(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from patchbay.config.environment import SettingError, encryption_keys, make_data_dir, whole_number
+from patchbay.config.environment import SettingError, encryption_keys, make_data_dir, redis_url, whole_number
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("PATCHBAY_DATA_DIR", ".data")).resolve()
@@ -79,6 +79,19 @@ SECRET_KEY = os.environ.get("PATCHBAY_SECRET_KEY") or _kept_secret("secret-key")
 ENCRYPTION_KEYS = encryption_keys("PATCHBAY_ENCRYPTION_KEYS")
 ENCRYPTION_KEYS_FILE = DATA_DIR / "encryption-keys"
 EPOCH_FILE = DATA_DIR / "epoch"
+
+# What several processes share: rates, the epoch, the limits of sign-ins. Without Redis one process counts in memory.
+REDIS_URL = redis_url("PATCHBAY_REDIS_URL")
+METRICS_TOKEN = os.environ.get("PATCHBAY_METRICS_TOKEN", "")
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "patchbay",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+
 FILES_DIR = DATA_DIR / "files"
 
 # The model that answers: any OpenAI-compatible server. Without PATCHBAY_MODEL the built-in offline model does.

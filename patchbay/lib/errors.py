@@ -1,5 +1,7 @@
 """The one error table: every refusal is an AppError; doors render it (problem+json, page, OpenAI shape)."""
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,7 +23,7 @@ class AppError(Exception):
 
     `status` is the HTTP status, `code` the stable machine name, `title` the short human one. The message says
     what happened; `next_step` what to do, by default the `advice` of its kind; `retry_after` seconds after which
-    trying again makes sense.
+    trying again makes sense; `headers` what an answer with it carries besides.
     """
 
     status: ClassVar[int] = 500
@@ -37,6 +39,7 @@ class AppError(Exception):
         fields: tuple[FieldError, ...] = (),
         retry_after: float | None = None,
         extra: dict[str, Any] | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(message or self.title)
         self.message = message or self.title
@@ -44,6 +47,7 @@ class AppError(Exception):
         self.fields = fields
         self.retry_after = retry_after
         self.extra = extra or {}
+        self.headers = tuple(headers)
 
 
 class BadRequestError(AppError):
@@ -125,8 +129,16 @@ def from_exception(error: Exception) -> AppError:
         return error
     if isinstance(error, OperationalError | InterfaceError):
         return UnavailableError("The database does not answer; nothing was charged.", retry_after=2)
+    if _is_redis(error):
+        return UnavailableError("The shared state does not answer; nothing was charged.", retry_after=2)
     if isinstance(error, Http404 | ObjectDoesNotExist):
         return NotFoundError()
     if isinstance(error, PermissionDenied):
         return ForbiddenError()
     return AppError("This is our fault, not yours; nothing was charged.")
+
+
+def _is_redis(error: Exception) -> bool:
+    """Whether Redis failed, without importing its package where nobody uses it: the cache of pages may be there."""
+    package = sys.modules.get("redis")
+    return package is not None and isinstance(error, package.RedisError)

@@ -10,28 +10,26 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 
-from django.conf import settings
 from django.db import transaction
 
 from patchbay.kernel.keys.contracts import Grant, Refusal
-from patchbay.lib.epoch import Epoch
+from patchbay.lib.shared.state import epoch
 
-SECONDS = 60  # on other machines, without a shared epoch, a revoked key ends within this
+SECONDS = 60  # on other machines, without Redis, a revoked key ends within this
 REFUSED_SECONDS = 5  # a key made on another machine is known within this
 MAX_GRANTS = 20_000
 FLOOD = 64  # refused keys under one generation, after which one look at all digests answers for the rest
 
 
-@cache
-def epoch() -> Epoch:
-    return Epoch(settings.EPOCH_FILE)
-
-
 def changed() -> None:
     """Drop every process's grants and refusals once the caller's transaction has committed."""
     transaction.on_commit(lambda: epoch().bump() and None)
+
+
+def announced() -> None:
+    """As `changed`, for a key that is new: other machines know it within `REFUSED_SECONDS` even without Redis."""
+    transaction.on_commit(epoch().announce)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from patchbay.kernel.accounts import services as accounts
 from patchbay.kernel.audit import services as audit
 from patchbay.kernel.keys import scopes, token
-from patchbay.kernel.keys.cache import GrantCache, changed
+from patchbay.kernel.keys.cache import GrantCache, announced, changed
 from patchbay.kernel.keys.checks import Wanted, made_by_owner, require_may_manage, require_not_to_outlive
 from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission, PlugScopes, Refusal
 from patchbay.kernel.keys.last_use import LastUse
@@ -17,6 +17,7 @@ from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans import services as entitlements
 from patchbay.lib.actor import Actor
 from patchbay.lib.errors import NotFoundError, UnauthenticatedError, UnavailableError
+from patchbay.lib.shared.state import epoch
 
 _REFUSALS: dict[Refusal, tuple[str, str]] = {
     "unknown": ("This API key is not known here.", "Check the key, or make a new one."),
@@ -67,7 +68,7 @@ def create_key(
     )
     terms = {"permission": permission, "environment": environment, "plug_id": row.plug_id, "expires_at": expires_at}
     _record(actor, row, "key.created", {"prefix": row.prefix, **terms})
-    changed()  # some process may remember that there is no such key
+    announced()  # some process may remember that there is no such key
     return CreatedKey(shown(row), secret)
 
 
@@ -102,7 +103,8 @@ def revoke_plug_keys(*, actor: Actor, plug_id: str) -> None:
 def authenticate(secret: str) -> Grant:
     """Return what a key grants, from memory, else by one read of the database. May wait; any thread.
 
-    UnauthenticatedError for what is no key, unknown, revoked or expired; UnavailableError when the database is away.
+    UnauthenticatedError for what is no key, unknown, revoked or expired; UnavailableError when the database or the
+    shared state is away.
     """
     if not token.is_token(secret):
         raise UnauthenticatedError("This is not an API key.", next_step="Send `Authorization: Bearer sme_live_…`.")
@@ -112,6 +114,7 @@ def authenticate(secret: str) -> Grant:
         if isinstance(found, Grant):
             return found
         raise _refuse(found)
+    epoch().refresh()  # who may wait asks what other machines revoked; the event loop learns it with its rates
     grant = _grants.find(digest)
     if grant is None:
         try:

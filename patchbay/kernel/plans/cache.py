@@ -1,20 +1,13 @@
 """Values kept in this process until the epoch moves (`lib.epoch`): reading one costs a memory access."""
 
 from collections.abc import Callable, Hashable
-from functools import cache
 from typing import Generic, TypeVar
 
-from django.conf import settings
 from django.db import connection, transaction
 
-from patchbay.lib.epoch import Epoch
+from patchbay.lib.shared.state import epoch
 
 V = TypeVar("V")
-
-
-@cache
-def epoch() -> Epoch:
-    return Epoch(settings.EPOCH_FILE)
 
 
 def changed() -> None:

@@ -52,8 +52,8 @@ async def respond_problem(request: Request, error: AppError, *, headers: Headers
 
 
 def error_headers(error: AppError) -> Headers:
-    """The headers that an error asks for: when to come back, how to authenticate."""
-    headers: Headers = []
+    """The headers that an error asks for: its own, when to come back, how to authenticate."""
+    headers: Headers = [*error.headers]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     if error.status == 401:

@@ -7,22 +7,15 @@ object and no query, however many there are.
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import connection, transaction
 
-from patchbay.lib.epoch import Epoch
+from patchbay.lib.shared.state import epoch
 from patchbay.products.gateway.contracts import Catalogue, ModelAlias
 
 MAX_CATALOGUES = 50_000
 D = TypeVar("D")
-
-
-@cache
-def epoch() -> Epoch:
-    return Epoch(settings.EPOCH_FILE)
 
 
 def changed() -> None:

@@ -4,6 +4,9 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from patchbay.products.gateway.contracts import Act as Act
+from patchbay.products.gateway.contracts import Caller as Caller
+
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "content_filter", "cut"]
 """Why a model ended; `cut` means that we stopped reading because the client had left."""
@@ -136,29 +139,3 @@ class Provider(Protocol):
     def prompt_bound(self, request: ChatRequest) -> int: ...
 
     def stream(self, request: ChatRequest) -> ProviderStream: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who pays. A caller whose `environment` is test runs on the offline model and pays nothing."""
-
-    organisation_id: str
-    requests_per_minute: int
-    environment: Literal["live", "test"] = "live"
-    key_id: str | None = None
-    user_id: str | None = None
-
-    @property
-    def is_test(self) -> bool:
-        return self.environment == "test"
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What is being metered, as the usage record names it; `claim_id` is its claim on an Idempotency-Key."""
-
-    request_id: str
-    product: str
-    operation: str
-    plug_id: str | None = None
-    claim_id: str = ""

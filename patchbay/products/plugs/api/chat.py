@@ -4,6 +4,7 @@ Our own chat page asks on `POST /plugs/{slug}/chat` with its session cookie; the
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,8 +31,8 @@ from patchbay.lib.json_text import NUL_FAULT
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.engine.books import KernelMeter
 from patchbay.products.gateway.engine.contracts import Act, Delta
+from patchbay.products.gateway.engine.limits import LIMITS, Limits
 from patchbay.products.gateway.engine.metering import Meter
-from patchbay.products.gateway.engine.rates import LIMITER, RateLimiter, refusal
 from patchbay.products.plugs.api import visitors
 from patchbay.products.plugs.api.answers import to_answer, to_citation
 from patchbay.products.plugs.api.shapes import ChatAnswer, ChatBody, DeltaOut
@@ -64,22 +65,23 @@ class Asking:
 class ChatDoor:
     """What the chat routes need: the meter, the plugs' answering, a pool for what blocks, and the rates."""
 
-    def __init__(self, *, meter: Meter, answering: Answering, pool: BlockingPool, limiter: RateLimiter) -> None:
+    def __init__(self, *, meter: Meter, answering: Answering, pool: BlockingPool, limits: Limits) -> None:
         self._meter = meter
         self._answering = answering
         self._pool = pool
-        self._limiter = limiter
+        self._limits = limits
 
     async def ask(self, request: Request) -> None:
         """Answer the bearer of an API key."""
-        await self._serve(request, await visitors.by_key(request, self._pool))
+        await self._serve(request, lambda: visitors.by_key(request, self._pool))
 
     async def ask_from_page(self, request: Request) -> None:
         """Answer a signed-in member on our own chat page; the plug is in the path."""
-        await self._serve(request, await visitors.by_session(request, self._pool))
+        await self._serve(request, lambda: visitors.by_session(request, self._pool))
 
-    async def _serve(self, request: Request, visitor: Visitor) -> None:
-        self._take_rate(request, visitor)
+    async def _serve(self, request: Request, identify: Callable[[], Awaitable[Visitor]]) -> None:
+        visitor, headers = await self._limits.identify_and_take(identify, lambda who: who.caller)
+        request.answer_headers.extend(headers)
         raw, body = await _read_body(request)
         body.plugin_id = request.path_params.get("slug", body.plugin_id)
         asking = Asking(request, visitor, body, datetime.now(UTC))
@@ -95,13 +97,6 @@ class ChatDoor:
         finally:
             if not asking.settled:
                 await self._pool.finish(self._meter.abandon, claim.id)
-
-    def _take_rate(self, request: Request, visitor: Visitor) -> None:
-        caller = visitor.caller
-        allowance, granted = self._limiter.take(caller.organisation_id, caller.requests_per_minute)
-        request.answer_headers.extend(allowance.headers())
-        if not granted:
-            raise refusal(allowance)
 
     async def _answer(self, asking: Asking) -> None:
         conversation = await self._pool.run(
@@ -267,7 +262,7 @@ ROUTES = make_routes(
         meter=KernelMeter(),
         answering=DocumentAnswering(),
         pool=BlockingPool("plugs", threads=POOL_THREADS, queue=POOL_QUEUE),
-        limiter=LIMITER,
+        limits=LIMITS,
     )
 )
 """The chat routes of this process."""

@@ -11,9 +11,10 @@ from patchbay.lib.actor import Actor
 from patchbay.lib.asgi.routing import Dispatcher
 from patchbay.lib.asgi.types import Receive, Scope, Send
 from patchbay.lib.pool import BlockingPool
+from patchbay.lib.shared.memory import MemoryRates
 from patchbay.products.gateway.engine import registry
 from patchbay.products.gateway.engine.contracts import TokenUsage
-from patchbay.products.gateway.engine.rates import RateLimiter
+from patchbay.products.gateway.engine.limits import Limits
 from patchbay.products.plugs.api.chat import ChatDoor, make_routes
 from patchbay.products.plugs.models import Plug, PlugVersion
 from tests import factories
@@ -40,7 +41,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.provider = self.answers("Thirty ", "days.")
-        door = ChatDoor(meter=self.meter, answering=self.answering, pool=self.pool, limiter=RateLimiter(lambda: 0.0))
+        door = ChatDoor(
+            meter=self.meter, answering=self.answering, pool=self.pool, limits=Limits(MemoryRates(lambda: 0.0))
+        )
         self.app = Dispatcher(make_routes(door), nowhere)
 
     def answers(self, *pieces: str, **more: Any) -> FakeProvider:

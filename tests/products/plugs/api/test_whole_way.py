@@ -8,8 +8,9 @@ from django.core.files.base import ContentFile
 
 from patchbay.kernel.jobs import worker
 from patchbay.lib.asgi.routing import Dispatcher
+from patchbay.lib.shared.memory import MemoryRates
 from patchbay.products.gateway.engine import registry
-from patchbay.products.gateway.engine.rates import RateLimiter
+from patchbay.products.gateway.engine.limits import Limits
 from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
 from patchbay.products.plugs import services
 from patchbay.products.plugs.api.chat import ChatDoor, make_routes
@@ -35,7 +36,9 @@ async def server(world: World, settings: Any) -> AsyncIterator[FakeOpenAI]:
         worker.run_pending()
 
     await world.pool.run(upload)
-    door = ChatDoor(meter=world.meter, answering=DocumentAnswering(), pool=world.pool, limiter=RateLimiter(lambda: 0.0))
+    door = ChatDoor(
+        meter=world.meter, answering=DocumentAnswering(), pool=world.pool, limits=Limits(MemoryRates(lambda: 0.0))
+    )
     world.app = Dispatcher(make_routes(door), nowhere)
     settings.MODEL = "big-model"
     async with fake_openai() as fake:

@@ -1,0 +1,41 @@
+"""This process's shared state, as the settings say: in memory, or in Redis when `PATCHBAY_REDIS_URL` is set."""
+
+from functools import cache
+
+from django.conf import settings
+
+from patchbay.lib.epoch import Epoch
+from patchbay.lib.shared.contracts import RateStore
+from patchbay.lib.shared.epoch import Follower, RedisEpoch, SharedEpoch
+from patchbay.lib.shared.link import Link
+from patchbay.lib.shared.memory import MemoryRates
+from patchbay.lib.shared.redis_rates import RedisRates
+
+
+@cache
+def epoch() -> SharedEpoch:
+    """The counter that moves when a key, plan, price or route changes."""
+    return SharedEpoch(Epoch(settings.EPOCH_FILE), RedisEpoch(settings.REDIS_URL) if settings.REDIS_URL else None)
+
+
+@cache
+def link() -> Link:
+    """The connection of this process's event loop; only where Redis is set."""
+    return Link(settings.REDIS_URL)
+
+
+@cache
+def rates() -> RateStore:
+    """The rates that every door takes from."""
+    return RedisRates(link(), epoch().follow) if settings.REDIS_URL else MemoryRates()
+
+
+def make_follower() -> Follower | None:
+    """Return what keeps this process's caches young for those who do not refresh them; None without Redis."""
+    return Follower(epoch()) if settings.REDIS_URL else None
+
+
+def forget() -> None:
+    """Build everything anew on next use: after the settings changed, in tests."""
+    for made in (epoch, link, rates):
+        made.cache_clear()

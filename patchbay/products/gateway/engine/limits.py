@@ -1,0 +1,146 @@
+"""Requests per minute: an organisation's by its plan and a key's own, over all processes, and the headers that say so.
+
+`take_now(caller) or await take(caller)` is how a door takes: the first answers where rates are counted in memory, so
+that no await is paid for. A door takes before it looks into a cache and checks once more who called when the epoch
+has moved since (`identify_and_take`): what other machines revoked comes with the answer.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+from patchbay.lib.asgi.types import Headers
+from patchbay.lib.errors import RateLimitedError
+from patchbay.lib.shared import state
+from patchbay.lib.shared.contracts import WINDOW_SECONDS, Rate, RateStore, Taken
+from patchbay.products.gateway.contracts import Caller
+
+_W = int(WINDOW_SECONDS)
+_ROUNDING = 0.01
+_NAMES = (b"plan", b"key")
+_WORDS = {
+    b"plan": ("Your plan allows", "Wait as long as Retry-After says, or choose a larger plan at /billing/plans."),
+    b"key": ("This key allows", "Wait as long as Retry-After says, or raise the key's rate on the API keys page."),
+}
+T = TypeVar("T")
+
+
+class Limits:
+    """Takes requests from the rates of their callers; by default from those of this process's shared state."""
+
+    def __init__(self, store: RateStore | None = None) -> None:
+        self._given = store
+
+    @property
+    def _store(self) -> RateStore:
+        return self._given or state.rates()
+
+    def take_now(self, caller: Caller, *, openai: bool = False) -> Headers | None:
+        """Take one request and return the headers that say what is left, or None where only `take` can.
+
+        `openai` adds `x-ratelimit-…` as OpenAI sends it. RateLimitedError, with the headers, when there is none left.
+        """
+        rates = _rates_of(caller)
+        taken = self._store.take_now(rates)
+        return None if taken is None else _answer(rates, taken, openai)
+
+    async def take(self, caller: Caller, *, openai: bool = False) -> Headers:
+        """As `take_now`, by one call to the shared state; UnavailableError when that is away."""
+        rates = _rates_of(caller)
+        return _answer(rates, await self._store.take(rates), openai)
+
+    async def identify_and_take(
+        self, identify: Callable[[], Awaitable[T]], caller_of: Callable[[T], Caller], *, openai: bool = False
+    ) -> tuple[T, Headers]:
+        """Find out who calls and take one request; ask again who it is when something was changed or revoked since."""
+        epoch = state.epoch()
+        seen = epoch.read()
+        who = await identify()
+        headers = self.take_now(caller_of(who), openai=openai) or await self.take(caller_of(who), openai=openai)
+        if epoch.read() != seen:
+            who = await identify()
+        return who, headers
+
+
+LIMITS = Limits()
+"""The one of this process: every door takes from the same rates."""
+
+
+def _rates_of(caller: Caller) -> Sequence[Rate]:
+    plan = Rate(caller.organisation_id, caller.requests_per_minute or 1)
+    if caller.key_requests_per_minute is None or caller.key_id is None:
+        return (plan,)
+    return (plan, Rate(caller.key_id, caller.key_requests_per_minute or 1))
+
+
+def _answer(rates: Sequence[Rate], taken: Taken, openai: bool) -> Headers:
+    headers = _headers(rates, taken)
+    if openai:
+        headers += _openai_headers(rates, taken)
+    if not taken.granted:
+        raise _refusal(rates, taken, headers)
+    return headers
+
+
+def _remaining(per_minute: int, used_seconds: float) -> int:
+    left = int((WINDOW_SECONDS - used_seconds) * per_minute / WINDOW_SECONDS + _ROUNDING)
+    return left if left > 0 else 0
+
+
+@lru_cache(maxsize=1024)
+def _policy(*limits: int) -> bytes:
+    return b", ".join(b'"%b";q=%d;w=%d' % (name, limit, _W) for name, limit in zip(_NAMES, limits, strict=False))
+
+
+def _left(name: bytes, rate: Rate, used: float) -> bytes:
+    return b'"%b";r=%d;t=%d' % (name, _remaining(rate.per_minute, used), math.ceil(used - _ROUNDING))
+
+
+def _headers(rates: Sequence[Rate], taken: Taken) -> Headers:
+    """RateLimit and RateLimit-Policy, by draft-ietf-httpapi-ratelimit-headers-10."""
+    plan, used = rates[0], taken.used_seconds
+    policy, left = _policy(plan.per_minute), _left(b"plan", plan, used[0])
+    if len(rates) > 1:
+        key = rates[1]
+        policy, left = _policy(plan.per_minute, key.per_minute), left + b", " + _left(b"key", key, used[1])
+    return [(b"ratelimit-policy", policy), (b"ratelimit", left)]
+
+
+def _openai_headers(rates: Sequence[Rate], taken: Taken) -> Headers:
+    """OpenAI's headers know one limit: the one with the fewest requests left."""
+    remaining, limit, used = min(
+        (_remaining(rate.per_minute, used), rate.per_minute, used)
+        for rate, used in zip(rates, taken.used_seconds, strict=True)
+    )
+    return [
+        (b"x-ratelimit-limit-requests", b"%d" % limit),
+        (b"x-ratelimit-remaining-requests", b"%d" % remaining),
+        (b"x-ratelimit-reset-requests", _duration(used)),
+    ]
+
+
+def _duration(seconds: float) -> bytes:
+    """Write a time as OpenAI does: `120ms`, `7.66s`, `1m0s`."""
+    milliseconds = math.ceil(seconds * 1000 - _ROUNDING)
+    if milliseconds < 1000:
+        return b"%dms" % milliseconds
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    text = f"{milliseconds / 1000:g}s"
+    return (f"{minutes}m{text}" if minutes else text).encode()
+
+
+def _refusal(rates: Sequence[Rate], taken: Taken, headers: Headers) -> RateLimitedError:
+    """Return the error of a request that was not granted, with the time after which the next one is."""
+    wait, name, limit = max(
+        (used + WINDOW_SECONDS / rate.per_minute - WINDOW_SECONDS, name, rate.per_minute)
+        for name, rate, used in zip(_NAMES, rates, taken.used_seconds, strict=False)
+    )
+    allows, next_step = _WORDS[name]
+    return RateLimitedError(
+        f"{allows} {limit} request{'s' if limit > 1 else ''} a minute.",
+        next_step=next_step,
+        retry_after=max(0.0, wait),
+        extra={"limit": limit},
+        headers=headers,
+    )
