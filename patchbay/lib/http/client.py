@@ -127,7 +127,11 @@ class HttpClient:
                         ssl=self._tls if secure else None,
                         server_hostname=address.host if secure else None,
                     )
-                return connection
+                if not connection.lost.done():
+                    # Only now: uvloop never reports a connection lost whose making was cancelled.
+                    self._connections.add(connection)
+                    return connection
+                failure = ConnectionResetError()
             except OSError as error:  # refused, unreachable, TLS, or its share of the time is over
                 failure = error
         if isinstance(failure, TimeoutError):

@@ -142,7 +142,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
         self._parser = httptools.HttpResponseParser(self)
-        self._pool.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         answer = self._answer
@@ -175,6 +174,9 @@ class Connection(asyncio.Protocol):
                     self._paused = True
                     self._transport.pause_reading()
         answer.wake()
+
+    def eof_received(self) -> None:
+        self.usable = False  # an idle one is not taken in the moment before it is lost
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False

@@ -1,22 +1,25 @@
 """The client runs on uvloop in the product; both loops must carry it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import uvloop
 
 from patchbay.lib.http import HttpClient
 
+# Reading the system's authorities takes longer than most of these tests.
+TLS = ssl.create_default_context()
 
-@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    return request.param()
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[HttpClient]:
-    client = HttpClient(connect_seconds=2, read_seconds=5)
+    client = HttpClient(connect_seconds=2, read_seconds=5, tls=TLS)
     yield client
     await client.close()
     assert client.open_connections == 0

@@ -138,9 +138,9 @@ async def test_trailers_are_not_headers(client: HttpClient) -> None:
         assert server.accepted == 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_where_an_answer_is_split_makes_no_difference(data: st.DataObject, event_loop_policy: object) -> None:
+async def test_where_an_answer_is_split_makes_no_difference(client: HttpClient, data: st.DataObject) -> None:
     pieces = data.draw(st.lists(st.binary(min_size=1, max_size=40), max_size=5))
     stream = whole(b"".join(pieces)) if data.draw(st.booleans()) else chunked(*pieces)
     stream = data.draw(st.sampled_from([b"", b"HTTP/1.1 100 Continue\r\n\r\n"])) + stream
@@ -152,16 +152,10 @@ def test_where_an_answer_is_split_makes_no_difference(data: st.DataObject, event
             await peer.request()
             await peer.send(*parts)
 
-    async def run() -> None:
-        client = HttpClient()
-        async with serve(script) as server:
-            for _ in range(2):
-                assert (await fetch(client, server.url))[1] == b"".join(pieces)
-            assert server.accepted == 1
-            await client.close()
-
-    with asyncio.Runner(loop_factory=event_loop_policy.new_event_loop) as runner:  # type: ignore[attr-defined]
-        runner.run(run())
+    async with serve(script) as server:
+        for _ in range(2):
+            assert (await fetch(client, server.url))[1] == b"".join(pieces)
+        assert server.accepted == 1
 
 
 async def test_chunks_come_as_they_arrive(client: HttpClient) -> None:
