@@ -79,9 +79,11 @@ class Commands:
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
 
-    async def burst(self, organisation: str, count: int, hold: int, cost: int, work_ms: float = 0) -> dict[str, int]:
+    async def burst(
+        self, organisation: str, count: int, hold: int, cost: int, work_ms: float = 0, budgets: tuple[str, ...] = ()
+    ) -> dict[str, int]:
         """Hold `count` times at once; whoever is served works for a while and settles. Returns how each ended."""
-        from patchbay.kernel.usage import runtime
+        from patchbay.kernel.usage import runtime, services
         from patchbay.kernel.usage.contracts import Settlement, UsageRecord
         from patchbay.lib.errors import AppError
         from patchbay.lib.ids import new_id
@@ -90,10 +92,10 @@ class Commands:
 
         async def one() -> str:
             try:
-                held = await live.book.hold(organisation, hold)
+                held = await services.hold_all(organisation, budgets, hold)
                 await asyncio.sleep(work_ms / 1000)
                 record = UsageRecord(request_id=new_id("req"), organisation_id=organisation)
-                await live.writer.settle(Settlement(held, cost, record))
+                await live.writer.settle(Settlement(held.organisation, cost, record, budget_holds=held.budgets))
             except AppError as error:
                 return error.code
             return "served"
@@ -101,21 +103,21 @@ class Commands:
         ends = await asyncio.gather(*(one() for _ in range(count)))
         return {end: ends.count(end) for end in set(ends)}
 
-    async def keep(self, organisation: str, name: str, amount: int) -> str:
+    async def keep(self, organisation: str, name: str, amount: int, budgets: tuple[str, ...] = ()) -> str:
         """Make a hold and keep it under a name; returns "held" or the refusal's code."""
-        from patchbay.kernel.usage import runtime
+        from patchbay.kernel.usage import services
         from patchbay.lib.errors import AppError
 
         try:
-            self._kept[name] = await runtime.get_runtime().book.hold(organisation, amount)
+            self._kept[name] = await services.hold_all(organisation, budgets, amount)
         except AppError as error:
             return error.code
         return "held"
 
     async def release(self, name: str) -> None:
-        from patchbay.kernel.usage import runtime
+        from patchbay.kernel.usage import services
 
-        runtime.get_runtime().book.release(self._kept.pop(name))
+        services.release(self._kept.pop(name))
 
     async def settle(self, name: str, cost: int, request: str) -> str:
         """Settle a kept hold; returns "settled" or the error's code."""
@@ -123,10 +125,12 @@ class Commands:
         from patchbay.kernel.usage.contracts import Settlement, UsageRecord
         from patchbay.lib.errors import AppError
 
-        hold = self._kept.pop(name)
-        record = UsageRecord(request_id=request, organisation_id=hold.organisation_id)
+        held = self._kept.pop(name)
+        record = UsageRecord(request_id=request, organisation_id=held.organisation.organisation_id)
         try:
-            await runtime.get_runtime().writer.settle(Settlement(hold, cost, record))
+            await runtime.get_runtime().writer.settle(
+                Settlement(held.organisation, cost, record, budget_holds=held.budgets)
+            )
         except AppError as error:
             return error.code
         return "settled"
@@ -138,6 +142,8 @@ class Commands:
 
         module = importlib.import_module(f"patchbay.kernel.{door}")
         answer = await asyncio.to_thread(getattr(module, function), **arguments)
+        if isinstance(answer, list):
+            return [dataclasses.asdict(one) if dataclasses.is_dataclass(one) else one for one in answer]  # type: ignore[arg-type]
         return dataclasses.asdict(answer) if dataclasses.is_dataclass(answer) else answer  # type: ignore[arg-type]
 
     async def read_value(self, sql: str) -> Any:

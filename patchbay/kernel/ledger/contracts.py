@@ -1,7 +1,8 @@
 """What crosses the ledger's border, and the names of its accounts.
 
 An entry moves `amount_micro` from `debit_account` to `credit_account`; each organisation's accounts are its lots,
-leases and holds (named by their ids) and the four below, the platform's are `issued` and `platform_loss`.
+leases and holds (named by their ids) and the four below, the platform's are `issued` and `platform_loss`. What is said
+of an organisation holds for each month of a budget too (`engine.caps`).
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ GrantKind = Literal["allowance", "rollover", "purchase", "promo", "adjustment"]
 EntryKind = Literal["grant", "lease", "hold", "return", "spend", "expire", "clawback", "repay", "loss"]
 
 # Lower is drawn first: what an organisation would lose soonest goes before what it paid for.
+BudgetScope = Literal["key", "organisation"]
+
 PRIORITIES: dict[GrantKind, int] = {"allowance": 10, "rollover": 20, "promo": 30, "purchase": 40, "adjustment": 40}
 
 
@@ -69,6 +72,31 @@ class HoldView:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """What a budget allows in one month, which ends at `renews_at` (UTC)."""
+
+    scope: str
+    cap_micro: int
+    renews_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """A cap on a key or an organisation; `left_micro` of it may still be spent in the month that ends at `renews_at`.
+
+    What running requests hold counts as left.
+    """
+
+    id: str
+    scope: BudgetScope
+    scope_id: str
+    cap_micro: int
+    spent_micro: int
+    left_micro: int
+    renews_at: datetime
+
+
 class Charge(msgspec.Struct, frozen=True, gc=False):
     """What a settle took: `charged_micro` from the organisation, `loss_micro` (not covered) from the platform.
 
@@ -98,7 +126,7 @@ class Taken:
     """The answer to a Want: what was added to the lease, and how long it may be used.
 
     `short` says that not every need was covered; `scarce` that the lease must keep nothing in reserve;
-    `others` are the leases of other processes that may still have credit to return.
+    `others` are the leases of other processes that may still have credit to return. `cap` is of a budget's account.
     """
 
     organisation_id: str
@@ -109,6 +137,7 @@ class Taken:
     scarce: bool
     usable_seconds: float | None
     others: tuple[str, ...]
+    cap: Cap | None = None
 
 
 class SettleItem(msgspec.Struct, frozen=True, gc=False):

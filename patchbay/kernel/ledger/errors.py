@@ -1,5 +1,6 @@
 """Refusals of the ledger."""
 
+from patchbay.kernel.ledger.contracts import Cap
 from patchbay.lib.errors import AppError, ConflictError, UnavailableError
 from patchbay.lib.money import to_text
 
@@ -17,6 +18,41 @@ def insufficient(amount_micro: int, available_micro: int) -> InsufficientCredits
         f"This can cost up to {to_text(amount_micro)} credits; {to_text(max(0, available_micro))} are free.",
         next_step="Buy credits or wait for the next monthly allowance: /billing/credits",
         extra={"required": to_text(amount_micro), "available": to_text(max(0, available_micro))},
+    )
+
+
+class CapReachedError(AppError):
+    """A cap on what may be spent in a month leaves too little for the hold; the balance was not asked."""
+
+    status = 402
+    advice = "Wait for the next month, or have an owner or editor raise the cap."
+
+
+class KeyCapError(CapReachedError):
+    """The key's monthly cap."""
+
+    code, title = "key_cap_reached", "This key has reached its monthly cap"
+
+
+class BudgetError(CapReachedError):
+    """The organisation's monthly budget."""
+
+    code, title = "budget_reached", "The organisation has reached its monthly budget"
+
+
+def cap_reached(cap: Cap, amount_micro: int, left_micro: int) -> CapReachedError:
+    """Build the refusal of a hold of `amount_micro` by a cap of which `left_micro` are free."""
+    kind, whose, page = (
+        (KeyCapError, "key's monthly cap", "/api-keys")
+        if cap.scope == "key"
+        else (BudgetError, "organisation's monthly budget", "/usage")
+    )
+    left, renews = to_text(max(0, left_micro)), cap.renews_at.isoformat().replace("+00:00", "Z")
+    return kind(
+        f"This can cost up to {to_text(amount_micro)} credits; of the {whose} of {to_text(cap.cap_micro)}"
+        f" {left} are left. It renews on {cap.renews_at:%-d %B %Y}, 00:00 UTC.",
+        next_step=f"Wait for the next month, or have an owner or editor raise it: {page}",
+        extra={"required": to_text(amount_micro), "cap": to_text(cap.cap_micro), "left": left, "renews_at": renews},
     )
 
 

@@ -59,6 +59,26 @@ class Lot(models.Model):
         return self.id
 
 
+class Budget(models.Model):
+    """A cap on what a key or an organisation may spend in a calendar month; NULL is none. See `engine.caps`."""
+
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=id_factory("budget"), editable=False)
+    organisation_id = models.CharField(max_length=LENGTH, db_index=True)
+    scope = models.CharField(max_length=12, help_text="key or organisation")
+    scope_id = models.CharField(max_length=LENGTH)
+    cap_micro = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "scope_id"], name="budget_once"),
+            models.CheckConstraint(condition=Q(cap_micro=None) | Q(cap_micro__gte=0), name="budget_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.scope_id}"
+
+
 class LedgerProcess(models.Model):
     """A running process that may lease credits: alive while its heartbeat, by the database's clock, is fresh.
 

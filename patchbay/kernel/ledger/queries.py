@@ -18,11 +18,14 @@ from patchbay.kernel.ledger.contracts import (
     PLATFORM_LOSS,
     SPENT,
     Balance,
+    BudgetScope,
+    BudgetView,
     EntryView,
     HoldView,
     LotView,
 )
-from patchbay.kernel.ledger.models import HistoryEntry, Hold, Lease, Lot
+from patchbay.kernel.ledger.engine import caps
+from patchbay.kernel.ledger.models import Budget, CreditAccount, HistoryEntry, Hold, Lease, Lot
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.money import to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
@@ -167,6 +170,44 @@ def hold_view(row: Hold) -> HoldView:
     return HoldView(row.id, row.organisation_id, row.amount_micro, row.balance_micro, row.state, row.expires_at)
 
 
+@snapshot()
+def list_budgets(organisation_id: str) -> list[BudgetView]:
+    """Return the caps in force on an organisation and its keys, as they stand this month."""
+    rows = list(Budget.objects.filter(organisation_id=organisation_id, cap_micro__isnull=False).order_by("id"))
+    now = timezone.now()
+    accounts = {caps.account_of(row.id, now): row for row in rows}
+    lots, leases = (
+        dict(
+            model.objects.filter(organisation_id__in=accounts)
+            .values_list("organisation_id")
+            .annotate(total=Sum("balance_micro"))
+        )
+        for model in (Lot, Lease)
+    )
+    owed = dict(CreditAccount.objects.filter(organisation_id__in=accounts).values_list("organisation_id", "owed_micro"))
+    found = []
+    for account, row in accounts.items():
+        cap = row.cap_micro or 0
+        left = lots[account] + leases.get(account, 0) if account in lots else cap
+        spent = cap - left + owed.get(account, 0)
+        scope: BudgetScope = "key" if row.scope == "key" else "organisation"
+        found.append(BudgetView(row.id, scope, row.scope_id, cap, spent, left, caps.month_end(now)))
+    return found
+
+
+def list_caps(organisation_id: str, *, key_id: str = "") -> tuple[str, ...]:
+    """Return the ids of the budgets that apply to a request, the narrowest first: the key's, the organisation's."""
+    rows = Budget.objects.filter(organisation_id=organisation_id, cap_micro__isnull=False)
+    return tuple(rows.filter(scope_id__in=[organisation_id, key_id]).order_by("scope").values_list("id", flat=True))
+
+
+def spent_by_budgets(organisation_id: str) -> list[tuple[str, str, int]]:
+    """Return (account, request id, micro-credits) for what each request was counted with in each of its budgets."""
+    accounts = [account for _, accounts in _list_accounts(organisation_id) for account in accounts]
+    rows = HistoryEntry.objects.filter(organisation_id__in=accounts, credit_account=SPENT)
+    return list(rows.values_list("organisation_id", "request_id").annotate(total=Sum("amount_micro")))
+
+
 def spent_by_request(organisation_id: str) -> dict[str, int]:
     """Return what each request was charged, in micro-credits."""
     rows = HistoryEntry.objects.filter(organisation_id=organisation_id, credit_account=SPENT)
@@ -187,11 +228,12 @@ def total_leased(organisation_id: str) -> int:
 def verify(organisation_id: str | None = None) -> list[str]:
     """Recompute every stored balance from the entries; return each fault, so that an empty list means sound.
 
-    True at one moment, on a live server too.
+    True at one moment, on a live server too. What an organisation's budgets store is part of it.
     """
     with connection.cursor() as cursor:
-        where = "WHERE organisation_id = %s" if organisation_id else ""
-        cursor.execute(_BOOKS.format(where=where), [organisation_id] * _BOOKS.count("{where}") if where else [])
+        names = _with_budgets(organisation_id) if organisation_id else []
+        where = f"WHERE organisation_id IN ({', '.join(['%s'] * len(names))})" if names else ""
+        cursor.execute(_BOOKS.format(where=where), names * _BOOKS.count("{where}"))
         books = cursor.fetchall()
     sums: _Sums = defaultdict(int)  # of entries, by (organisation, account)
     drawn: _Sums = defaultdict(int)  # what each holder has drawn and not returned, by its entries
@@ -213,6 +255,15 @@ def verify(organisation_id: str | None = None) -> list[str]:
     if sum(sums.values()):
         faults.append(f"all accounts together make {sum(sums.values())}, not 0")
     return faults
+
+
+def _with_budgets(organisation_id: str) -> list[str]:
+    return [organisation_id, *(account for _, accounts in _list_accounts(organisation_id) for account in accounts)]
+
+
+def _list_accounts(organisation_id: str) -> list[tuple[Budget, list[str]]]:
+    now = timezone.now()
+    return [(row, caps.accounts(row, now)) for row in Budget.objects.filter(organisation_id=organisation_id)]
 
 
 _Sums = dict[tuple[str, str], int]

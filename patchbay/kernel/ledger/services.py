@@ -15,12 +15,14 @@ from patchbay.kernel.ledger.contracts import (
     OWED,
     PRIORITIES,
     SPENT,
+    BudgetScope,
     Charge,
     GrantKind,
     HoldView,
     LotView,
 )
-from patchbay.kernel.ledger.engine import moves, recalls
+from patchbay.kernel.ledger.engine import caps, moves, recalls
+from patchbay.kernel.ledger.engine.caps import account_now
 from patchbay.kernel.ledger.engine.leasing import balances as list_lease_balances
 from patchbay.kernel.ledger.engine.moves import database_now
 from patchbay.kernel.ledger.engine.processes import (
@@ -32,15 +34,16 @@ from patchbay.kernel.ledger.engine.processes import (
     open_process,
     reap,
 )
-from patchbay.kernel.ledger.engine.settling import settle_many, settle_one
+from patchbay.kernel.ledger.engine.settling import lock_all, settle_many, settle_one
 from patchbay.kernel.ledger.errors import HoldClosedError, KeyReusedError, insufficient
-from patchbay.kernel.ledger.models import HISTORY, Clawback, CreditAccount, Entry, Hold, Lot
+from patchbay.kernel.ledger.models import HISTORY, Budget, Clawback, CreditAccount, Entry, Hold, Lot
 from patchbay.kernel.ledger.queries import hold_view
 from patchbay.lib.errors import NotFoundError, UnavailableError
 from patchbay.lib.ids import new_id
 
 __all__ = [
     "HEARTBEAT_SECONDS",
+    "account_now",
     "beat",
     "check_open",
     "clawback",
@@ -51,14 +54,17 @@ __all__ = [
     "hold",
     "is_open",
     "list_lease_balances",
+    "lock_all",
     "open_process",
     "reap",
     "release_hold",
+    "set_budget",
     "settle_hold",
     "settle_many",
     "settle_one",
 ]
 _RECALL_POLL_SECONDS = 0.02
+_CALL_BACK_SECONDS = 2.0
 
 
 @transaction.atomic
@@ -84,21 +90,16 @@ def grant(
         if (lot.amount_micro, lot.kind) != (amount_micro, kind):
             raise KeyReusedError(f"The key {idempotency_key!r} was used for another grant.")
         return _lot_view(lot)
-    lot = Lot(
-        organisation_id=organisation_id,
+    lot = moves.issue(
+        organisation_id,
+        amount_micro,
+        now,
         kind=kind,
         priority=PRIORITIES[kind] if priority is None else priority,
-        amount_micro=amount_micro,
-        balance_micro=amount_micro,
+        key=idempotency_key,
         expires_at=expires_at,
-        idempotency_key=idempotency_key,
         reason=reason,
-        created_at=now,
     )
-    lot.save(force_insert=True)
-    moves.entry(organisation_id, "grant", ISSUED, lot.id, amount_micro, now, reason=reason).save(force_insert=True)
-    moves.repay(organisation_id, now)
-    lot.refresh_from_db(fields=["balance_micro"])
     return _lot_view(lot)
 
 
@@ -237,6 +238,41 @@ def clawback(*, organisation_id: str, amount_micro: int, idempotency_key: str, r
         moves.entry(organisation_id, "clawback", debit, ISSUED, part, now, reason=reason) for debit, part in parts
     )
     return Charge(amount_micro - owed, owed)
+
+
+@transaction.atomic
+def set_budget(*, organisation_id: str, scope: BudgetScope, scope_id: str, cap_micro: int | None) -> str:
+    """Cap what a key or an organisation may spend in a calendar month (UTC); None takes the cap away.
+
+    Counts from now on, what was counted this month before included. A higher cap is there at once; of a lower one, what
+    processes lease and do not use is called back before the transaction's end returns, and running calls keep what
+    they hold. Returns the budget's id, under which to hold (`usage.services.hold_all`). Who remembers the budgets that
+    apply, as grants do, is told by the caller.
+    """
+    if cap_micro is not None and cap_micro < 0:
+        raise ValueError("A cap cannot be negative.")
+    now = database_now()
+    row, _ = Budget.objects.get_or_create(
+        scope=scope, scope_id=scope_id, defaults={"organisation_id": organisation_id, "created_at": now}
+    )
+    if row.organisation_id != organisation_id:
+        raise NotFoundError("There is no such budget.")
+    account = caps.account_of(row.id, now)
+    moves.lock(account)  # before the cap is written: a process that funds the account reads it under this lock
+    Budget.objects.filter(id=row.id).update(cap_micro=cap_micro)
+    if cap_micro is not None and (less := caps.change(account, cap_micro, now)):
+        clawback(organisation_id=account, amount_micro=less, idempotency_key=moves.new_key())
+        recalls.mark_scarce(account, now)
+        transaction.on_commit(lambda: _call_back(account))
+    return row.id
+
+
+def _call_back(account: str) -> None:
+    """Have what processes lease and do not use returned now; who does not answer in time returns it later."""
+    recall = recalls.raise_recall(recalls.holders(account))
+    deadline = time.monotonic() + _CALL_BACK_SECONDS
+    while not recall.check() and time.monotonic() < deadline:
+        time.sleep(_RECALL_POLL_SECONDS)
 
 
 def expire_due(limit: int = 1000) -> int:

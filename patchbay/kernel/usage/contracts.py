@@ -62,7 +62,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """A finished act on its way into the books: its hold, what it cost, its record.
 
     Without a hold the cost comes from the lots as far as they go. `claim_id` and `response` complete a claim in the
-    same transaction. A record of a test key costs nothing and has no hold.
+    same transaction. A record of a test key costs nothing and has no hold. `budget_holds` are on the caps that apply:
+    each is spent with the cost, as far as it goes, in the transaction that charges it.
     """
 
     hold: LeasedHold | None
@@ -70,6 +71,14 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     record: UsageRecord
     claim_id: str = ""
     response: bytes | None = None
+    budget_holds: tuple[LeasedHold, ...] = ()
+
+
+class Holds(msgspec.Struct, frozen=True, gc=False):
+    """What a call holds: credits of its organisation, and as much of each cap that applies."""
+
+    organisation: LeasedHold
+    budgets: tuple[LeasedHold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

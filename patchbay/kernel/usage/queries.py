@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.db.models import QuerySet, Sum
@@ -62,7 +63,12 @@ def verify(organisation_id: str) -> list[str]:
     spent = ledger.spent_by_request(organisation_id)
     rows = HistoryRecord.objects.filter(organisation_id=organisation_id).values_list("request_id", "cost_micro")
     recorded = dict(rows)
+    counted = ledger.spent_by_budgets(organisation_id)
     return [
+        f"{request_id}: recorded {recorded.get(request_id, 0)}, {account} counts {amount}"
+        for account, request_id, amount in counted
+        if amount > recorded.get(request_id, 0)
+    ] + [
         f"{request_id}: recorded {cost}, charged {spent.get(request_id, 0)}"
         for request_id, cost in recorded.items()
         if spent.get(request_id, 0) != cost
@@ -80,10 +86,6 @@ def _filter(organisation_id: str, **conditions: object) -> QuerySet[HistoryRecor
 
 def _view(row: UsageRecord | HistoryRecord) -> RecordView:
     counts = _decode_counts(row.counts) if row.counts else {}
-    fields = {name: getattr(row, name) for name in RecordView.__slots__ if name not in ("id", "lines", *RARER)}
-    return RecordView(
-        id=f"usage_{row.request_id.rpartition('_')[2]}",
-        lines=_decode_lines(row.lines),
-        **fields,
-        **{item: counts.get(item, 0) for item in RARER},
-    )
+    fields: dict[str, Any] = {item: counts.get(item, 0) for item in RARER}
+    fields |= {name: getattr(row, name) for name in RecordView.__slots__ if name not in ("id", "lines", *RARER)}
+    return RecordView(id=f"usage_{row.request_id.rpartition('_')[2]}", lines=_decode_lines(row.lines), **fields)

@@ -1,18 +1,72 @@
-"""Claims: an Idempotency-Key is taken durably before the work, so that a retry is neither done nor charged twice."""
+"""Holds under every cap that applies, and claims: an Idempotency-Key is taken durably before the work, so that a
+retry is neither done nor charged twice.
+"""
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
 from patchbay.kernel.ledger import services as ledger
+from patchbay.kernel.ledger.leases import LeaseBook, LeasedHold
 from patchbay.kernel.usage import runtime
-from patchbay.kernel.usage.contracts import Claim
+from patchbay.kernel.usage.contracts import Claim, Holds
 from patchbay.kernel.usage.errors import IdempotencyMismatchError, RequestInFlightError
 from patchbay.kernel.usage.models import RequestClaim
 from patchbay.lib.errors import FieldError
 from patchbay.lib.ids import new_id
 
 KEPT = timedelta(hours=24)
+
+
+async def hold_all(organisation_id: str, budgets: Sequence[str], amount_micro: int) -> Holds:
+    """Set credits of an organisation aside, and as much of each of the budgets (`Grant.budgets`, by id).
+
+    KeyCapError or BudgetError (402) when a cap has too little left, InsufficientCreditsError (402) when the
+    organisation has, UnavailableError (503); what was held by then is given back, also when the caller is cancelled.
+    In memory as long as this process leases enough.
+
+    The caps come first, narrowest first: credits are not kept from others, even for a moment, by requests that a cap
+    will refuse.
+    """
+    book = runtime.get_runtime().book
+    held: list[LeasedHold] = []
+    try:
+        for account in _accounts(organisation_id, budgets, amount_micro):
+            hold = await book.hold(account, amount_micro)
+            held.append(hold)
+    except BaseException:
+        _give_back(book, held)
+        raise
+    return Holds(held.pop(), tuple(held))
+
+
+def hold_all_blocking(organisation_id: str, budgets: Sequence[str], amount_micro: int) -> Holds:
+    """The same for a thread that may block."""
+    book = runtime.get_runtime().book
+    held: list[LeasedHold] = []
+    try:
+        for account in _accounts(organisation_id, budgets, amount_micro):
+            hold = book.hold_blocking(account, amount_micro)
+            held.append(hold)
+    except BaseException:
+        _give_back(book, held)
+        raise
+    return Holds(held.pop(), tuple(held))
+
+
+def _accounts(organisation_id: str, budgets: Sequence[str], amount_micro: int) -> list[str]:
+    return [*map(ledger.account_now, budgets if amount_micro else ()), organisation_id]
+
+
+def _give_back(book: LeaseBook, holds: Iterable[LeasedHold]) -> None:
+    for hold in holds:
+        book.release(hold)
+
+
+def release(holds: Holds) -> None:
+    """Give everything back that will not be settled; nothing happens the second time."""
+    _give_back(runtime.get_runtime().book, (holds.organisation, *holds.budgets))
 
 
 def claim(*, organisation_id: str, idempotency_key: str, fingerprint: str) -> Claim:

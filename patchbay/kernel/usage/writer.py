@@ -25,7 +25,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.ledger.contracts import Charge, SettleItem
 from patchbay.kernel.ledger.errors import FencedError
-from patchbay.kernel.ledger.leases import LeaseBook, LeaseKeeper
+from patchbay.kernel.ledger.leases import LeaseBook, LeasedHold, LeaseKeeper
 from patchbay.kernel.usage.contracts import Settlement
 from patchbay.kernel.usage.engine import records
 from patchbay.lib.errors import AppError, UnavailableError
@@ -41,13 +41,17 @@ Outcome = Charge | Exception
 
 
 class _Pending(msgspec.Struct, eq=False, gc=False):
-    """A settlement in the queue; its outcome goes to `future`, which belongs to `loop` unless that is None."""
+    """A settlement in the queue; its outcome goes to `future`, which belongs to `loop` unless that is None.
+
+    `item` is what its organisation pays, `caps` what its budgets count.
+    """
 
     settlement: Settlement
     item: SettleItem
     since: float
     future: "asyncio.Future[Charge] | concurrent.futures.Future[Charge]"
     loop: asyncio.AbstractEventLoop | None
+    caps: tuple[SettleItem, ...] = ()
     outcome: Outcome | None = None
 
 
@@ -116,8 +120,13 @@ class Writer:
         else:
             if hold.organisation_id != record.organisation_id:
                 raise ValueError("The hold belongs to another organisation.")
+            if settlement.budget_holds and not all(cap.open for cap in settlement.budget_holds):
+                raise ValueError("A budget's hold was settled or released already.")
             item = self.book.begin_settle(hold, cost, record.request_id)
-        self._queue.append(_Pending(settlement, item, time.monotonic(), future, loop))
+        caps: tuple[SettleItem, ...] = ()
+        if settlement.budget_holds:
+            caps = tuple(self.book.begin_settle(cap, cost, record.request_id) for cap in settlement.budget_holds)
+        self._queue.append(_Pending(settlement, item, time.monotonic(), future, loop, caps))
         if not self._nudge.is_set():
             self._nudge.set()
 
@@ -199,11 +208,10 @@ class Writer:
         fenced, plain, excess = [], [], []
         process_id = self.book.process_id
         for entry in entries:
-            hold = entry.settlement.hold
-            if hold is not None and hold.lease.process_id != process_id:
+            if any(hold.lease.process_id != process_id for hold in _holds(entry.settlement)):
                 entry.outcome = FencedError()
                 fenced.append(entry)
-            elif entry.item.excess_micro:
+            elif entry.item.excess_micro or (entry.caps and any(cap.excess_micro for cap in entry.caps)):
                 excess.append(entry)
             else:
                 plain.append(entry)
@@ -220,7 +228,7 @@ class Writer:
                 batch, written = plain[written:], len(plain)
                 rows = records.make_rows([(entry.settlement.record, entry.item.amount_micro, 0) for entry in batch])
                 records.insert(cursor, rows)
-                ledger.settle_many(cursor, [entry.item for entry in batch if entry.item.amount_micro])
+                ledger.settle_many(cursor, [item for entry in batch for item in _items(entry) if item.amount_micro])
                 records.complete_claims(_answers(batch))
                 self._join(plain, excess)
         for entry in plain:
@@ -230,8 +238,8 @@ class Writer:
         """Write each item in a savepoint of its own: a faulty one fails alone, one written before succeeds."""
         with transaction.atomic(durable=True):
             ledger.check_open(self.book.process_id)
-            # One order of locks everywhere.
-            for entry in sorted(batch, key=lambda entry: entry.item.organisation_id):
+            ledger.lock_all(item for entry in batch for item in _items(entry))
+            for entry in batch:
                 try:
                     with transaction.atomic():
                         entry.outcome = self._write_one(entry)
@@ -249,13 +257,19 @@ class Writer:
             if not records.insert_once(wrapper.cursor, records.make_rows([(record, 0, 0)])[0]):
                 return records.find_charge(record)
         charge = ledger.settle_one(entry.item)
+        for cap in entry.caps:
+            ledger.settle_one(cap)
         records.set_charge(record, charge)
         return charge
 
     def _resolve(self, entries: Sequence[_Pending]) -> None:
         """Close the holds, then wake the callers: once per batch and loop."""
         self.book.finish_settles(
-            [(hold, _spent(entry)) for entry in entries if (hold := entry.settlement.hold) is not None]
+            [
+                (hold, spent)
+                for entry in entries
+                for hold, spent in zip(_holds(entry.settlement), _spent(entry), strict=True)
+            ]
         )
         by_loop: dict[asyncio.AbstractEventLoop, list[_Pending]] = {}
         for entry in entries:
@@ -320,10 +334,21 @@ class Writer:
             log.warning("leases_left_to_others", error=str(error))  # whoever reaps this process returns them
 
 
-def _spent(entry: _Pending) -> int:
-    """Return what left the lease: nothing for a failed item, and for one that had been written before."""
+def _items(entry: _Pending) -> tuple[SettleItem, ...]:
+    return (entry.item, *entry.caps) if entry.caps else (entry.item,)
+
+
+def _holds(settlement: Settlement) -> tuple[LeasedHold, ...]:
+    hold = settlement.hold
+    return settlement.budget_holds if hold is None else (hold, *settlement.budget_holds)
+
+
+def _spent(entry: _Pending) -> list[int]:
+    """Return what left the lease of each hold: nothing for a failed item, and for one that had been written before."""
     # A `Before`, a subclass, is not meant.
-    return entry.item.amount_micro if type(entry.outcome) is Charge else 0
+    written = type(entry.outcome) is Charge
+    items = _items(entry) if entry.settlement.hold is not None else entry.caps
+    return [item.amount_micro if written else 0 for item in items]
 
 
 def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from patchbay.kernel.ledger.contracts import Taken, Want
-from patchbay.kernel.ledger.engine import moves, processes, recalls
+from patchbay.kernel.ledger.engine import caps, moves, processes, recalls
 from patchbay.kernel.ledger.models import Lease
 
 # A reserve is at most this share of what is free, so that several processes find something to lease.
@@ -31,6 +31,7 @@ def take(process_id: str, wants: Iterable[Want]) -> list[Taken]:
 
 def _take(process_id: str, want: Want, now: datetime) -> Taken:
     account = moves.lock(want.organisation_id)
+    cap = caps.fund(want.organisation_id, now) if caps.is_account(want.organisation_id) else None
     free = moves.free_micro(want.organisation_id, now)
     scarce = account.scarce_until is not None and account.scarce_until > now
     served = fitting(want.needs, want.have_micro + free)
@@ -51,7 +52,15 @@ def _take(process_id: str, want: Want, now: datetime) -> Taken:
         expiries = [lot.expires_at for lot in lots if lot.expires_at]
         usable = (min(expiries) - now).total_seconds() if expiries else None
     return Taken(
-        want.organisation_id, lease.id, amount, free - amount, short, scarce or short or not reserve, usable, others
+        want.organisation_id,
+        lease.id,
+        amount,
+        free - amount,
+        short,
+        scarce or short or not reserve,
+        usable,
+        others,
+        cap,
     )
 
 

@@ -60,11 +60,46 @@ def entry(
         debit_account=debit,
         credit_account=credit,
         amount_micro=amount_micro,
-        idempotency_key=entry_key(key or new_id("mv")),
+        idempotency_key=entry_key(key) if key else new_key(),
         request_id=request_id,
         reason=reason,
         created_at=now,
     )
+
+
+def new_key() -> str:
+    """Return a key for a movement whose caller is idempotent by other means."""
+    return entry_key(new_id("mv"))
+
+
+def issue(
+    organisation_id: str,
+    amount_micro: int,
+    now: datetime,
+    *,
+    kind: str,
+    priority: int,
+    key: str,
+    expires_at: datetime | None,
+    reason: str = "",
+) -> Lot:
+    """Make a lot under the organisation's lock; what it owes is paid from it first."""
+    lot = Lot(
+        organisation_id=organisation_id,
+        kind=kind,
+        priority=priority,
+        amount_micro=amount_micro,
+        balance_micro=amount_micro,
+        expires_at=expires_at,
+        idempotency_key=key,
+        reason=reason,
+        created_at=now,
+    )
+    lot.save(force_insert=True)
+    entry(organisation_id, "grant", ISSUED, lot.id, amount_micro, now, reason=reason).save(force_insert=True)
+    repay(organisation_id, now)
+    lot.refresh_from_db(fields=["balance_micro"])
+    return lot
 
 
 def lose(organisation_id: str, amount_micro: int, now: datetime, *, request_id: str) -> Entry:

@@ -4,7 +4,7 @@ The fast path is two statements however many items there are: the entries, and o
 Raw SQL, because this is the hot statement of the product; one small difference per database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import F
 
 from patchbay.kernel.ledger.contracts import SPENT, Charge, SettleItem
-from patchbay.kernel.ledger.engine import moves
+from patchbay.kernel.ledger.engine import caps, moves
 from patchbay.kernel.ledger.models import Entry, Lease
 from patchbay.lib.transactions import ManyRows, sqlite_time
 
@@ -74,10 +74,17 @@ def settle_many(cursor: Any, items: Sequence[SettleItem]) -> None:
     cursor.execute(_SPEND_POSTGRESQL, (list(spends.values()), list(spends)))
 
 
+def lock_all(items: Iterable[SettleItem]) -> None:
+    """Lock whose lots the items will draw on, in the one order of locks."""
+    for organisation_id in sorted({item.organisation_id for item in items if item.excess_micro}):
+        moves.lock(organisation_id)
+
+
 def settle_one(item: SettleItem) -> Charge:
     """Write one item, with the part above its hold, by the slow path: inside a savepoint of the caller's.
 
-    What neither lease nor lots cover is the platform's loss, and an event.
+    What neither lease nor lots cover is the platform's loss, and an event; for a budget it is neither. The caller has
+    locked the organisation of an item that has an excess (`lock_all`).
     """
     now = moves.database_now()
     organisation_id, request_id = item.organisation_id, item.request_id
@@ -92,11 +99,10 @@ def settle_one(item: SettleItem) -> Charge:
         )  # fmt: skip
     loss = item.excess_micro
     if loss:
-        moves.lock(organisation_id)
         for lot, part in moves.take_from_lots(organisation_id, loss, now):
             entries.append(moves.entry(organisation_id, "spend", lot.id, SPENT, part, now, request_id=request_id))
             loss -= part
-    if loss:
+    if loss and not caps.is_account(organisation_id):
         entries.append(moves.lose(organisation_id, loss, now, request_id=request_id))
     Entry.objects.bulk_create(entries)
     return Charge(item.amount_micro + item.excess_micro - loss, loss)

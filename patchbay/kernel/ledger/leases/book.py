@@ -25,7 +25,7 @@ import msgspec
 
 from patchbay.kernel.ledger.contracts import SettleItem, Taken, Want
 from patchbay.kernel.ledger.engine.recalls import Recall
-from patchbay.kernel.ledger.errors import insufficient
+from patchbay.kernel.ledger.errors import cap_reached, insufficient
 from patchbay.lib.errors import AppError, UnavailableError
 
 # A reserve covers this many holds like the largest that waits, or these seconds of recent use.
@@ -326,13 +326,18 @@ class LeaseBook:
                 lease.usable_until = until if lease.usable_until is None else min(until, lease.usable_until)
             self._serve(lease)
 
-    def decide(self, lease: MemoryLease, refused: list[Waiter], free_micro: int) -> None:
-        """Refuse those of `refused` that still wait."""
+    def decide(self, lease: MemoryLease, refused: list[Waiter], answer: Taken) -> None:
+        """Refuse those of `refused` that still wait; `answer` says what there was for them."""
         with self._lock:
             for waiter in refused:
                 if waiter in lease.waiters:
                     lease.waiters.remove(waiter)
-                    waiter.deliver(insufficient(waiter.amount_micro, free_micro + lease.free))
+                    free = answer.free_micro + lease.free
+                    waiter.deliver(
+                        cap_reached(answer.cap, waiter.amount_micro, free)
+                        if answer.cap
+                        else insufficient(waiter.amount_micro, free)
+                    )
 
     def give_up(self, lease: MemoryLease, late: list[Waiter]) -> None:
         """Answer 503 to those for whom another process did not return its credit in time."""
@@ -346,6 +351,10 @@ class LeaseBook:
         """Return leases with credit to give back: recalled, scarce or expired, or not used for a while."""
         now = time.monotonic()
         with self._lock:
+            for lease in self._leases.values() if acks else ():
+                if lease.lease_id in acks:  # somebody is short of it: what its holds leave over returns soon, too
+                    lease.scarce = True
+                    self._scarce.add(lease.organisation_id)
             return [
                 lease
                 for lease in self._leases.values()

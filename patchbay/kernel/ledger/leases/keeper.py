@@ -62,7 +62,7 @@ class LeaseKeeper:
     def _decide(self, lease: MemoryLease, waiters: list[Waiter], answer: Taken) -> None:
         """Refuse whom the true balance does not cover; for the others ask the other holders first."""
         refused = waiters if not answer.others else [waiter for waiter in waiters if waiter.final]
-        self._book.decide(lease, refused, answer.free_micro)
+        self._book.decide(lease, refused, answer)
         if answer.others and lease.recall is None and lease.waiters:
             for waiter in waiters:
                 waiter.asked = True

@@ -46,6 +46,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Budget',
+            fields=[
+                ('id', models.CharField(default=functools.partial(patchbay.lib.ids.new_id, *('budget',), **{}), editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('organisation_id', models.CharField(db_index=True, max_length=40)),
+                ('scope', models.CharField(help_text='key or organisation', max_length=12)),
+                ('scope_id', models.CharField(max_length=40)),
+                ('cap_micro', models.BigIntegerField(null=True)),
+                ('created_at', models.DateTimeField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('scope', 'scope_id'), name='budget_once'), models.CheckConstraint(condition=models.Q(('cap_micro', None), ('cap_micro__gte', 0), _connector='OR'), name='budget_not_negative')],
+            },
+        ),
+        migrations.CreateModel(
             name='CreditAccount',
             fields=[
                 ('organisation_id', models.CharField(max_length=40, primary_key=True, serialize=False)),

@@ -1,0 +1,103 @@
+"""Budgets: caps on what may be spent in a calendar month (UTC). Each month of a budget is a ledger account of its own.
+
+The account of a month is funded once, with the cap, when a process first leases from it. From then on it is leased,
+recalled, held and settled like the balance of an organisation, so that a cap is as exact as that, over any number of
+processes. Months share no account: what holds of one month leave over is not spent in another, and a clock that is a
+little off merely chooses the neighbouring month. An account's name stands where an organisation's id does.
+"""
+
+import calendar
+import time
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Sum
+
+from patchbay.kernel.ledger.contracts import Cap
+from patchbay.kernel.ledger.engine import moves
+from patchbay.kernel.ledger.models import Budget, Clawback, Lot
+
+_PREFIX = "cap_"
+# Calls that were held in time settle after the month; what is left then is of no use to anyone.
+KEPT_AFTER = timedelta(days=2)
+_month: tuple[float, float, str] = (0.0, 0.0, "")  # from and to when (seconds since 1970), and the suffix
+
+
+def account_of(budget_id: str, at: datetime) -> str:
+    """Return the account of the month that holds `at`: the budget's own 32 digits, the year and the month."""
+    return f"{_PREFIX}{budget_id[-32:]}{at.astimezone(UTC):%y%m}"
+
+
+def account_now(budget_id: str) -> str:
+    """Return the account of the month under way, by this machine's clock; for every request, so without a date."""
+    global _month
+    begins, ends, suffix = _month
+    now = time.time()
+    if not begins <= now < ends:
+        at = datetime.fromtimestamp(now, UTC)
+        begins = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+        _month = (begins, month_end(at).timestamp(), suffix := f"{at:%y%m}")
+    return f"{_PREFIX}{budget_id[-32:]}{suffix}"
+
+
+def is_account(name: str) -> bool:
+    """Whether a name that stands where an organisation's id does is a budget's account."""
+    return name.startswith(_PREFIX)
+
+
+def month_end(at: datetime) -> datetime:
+    """Return when the month that holds `at` ends, UTC."""
+    at = at.astimezone(UTC)
+    start = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return start + timedelta(days=calendar.monthrange(at.year, at.month)[1])
+
+
+def accounts(budget: Budget, now: datetime) -> list[str]:
+    """Return the accounts of every month since the budget was made and, because clocks differ, of those around."""
+    found, at, last = [], budget.created_at - timedelta(days=1), month_end(now)
+    while at <= last:
+        found.append(account_of(budget.id, at))
+        at = month_end(at)
+    return found
+
+
+def fund(account: str, now: datetime) -> Cap:
+    """Put the cap into the account unless that was done, and return the cap; under the account's lock."""
+    row = Budget.objects.filter(id=f"budget_{account[len(_PREFIX) : -4]}").first()
+    end = _end_of(account)
+    if row is None or row.cap_micro is None:  # taken away a moment ago: nobody who knows that asks any more
+        return Cap("key" if row is None else row.scope, 0, end)
+    if row.cap_micro and not Lot.objects.filter(organisation_id=account).exists():
+        _add(account, row.cap_micro, now)
+    return Cap(row.scope, row.cap_micro, end)
+
+
+def change(account: str, cap_micro: int, now: datetime) -> int:
+    """Give the month under way another cap, under the account's lock, if it was funded.
+
+    Returns what is to be taken back: more than is free of it stays owed, so that it is taken as it becomes free.
+    """
+    lots = Lot.objects.filter(organisation_id=account)
+    granted = lots.aggregate(total=Sum("amount_micro"))["total"]
+    if granted is None:
+        return 0
+    taken = Clawback.objects.filter(organisation_id=account).aggregate(total=Sum("amount_micro"))["total"] or 0
+    more: int = cap_micro - (granted - taken)
+    if more > 0:
+        _add(account, more, now)
+    return max(0, -more)
+
+
+def _add(account: str, amount_micro: int, now: datetime) -> None:
+    moves.issue(
+        account,
+        amount_micro,
+        now,
+        kind="cap",
+        priority=0,
+        key=moves.new_key(),
+        expires_at=_end_of(account) + KEPT_AFTER,
+    )
+
+
+def _end_of(account: str) -> datetime:
+    return month_end(datetime.strptime(account[-4:], "%y%m").replace(tzinfo=UTC))
