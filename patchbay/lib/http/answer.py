@@ -87,6 +87,8 @@ class HttpAnswer:
             if not piece:
                 await self.wait()
                 continue
+            if self.ended and not parts and len(piece) <= limit:
+                return piece
             parts.append(piece)
             size += len(piece)
             if size > limit:

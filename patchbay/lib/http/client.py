@@ -46,13 +46,17 @@ class HttpClient:
         """Busy and idle ones together."""
         return len(self._connections)
 
-    def origin(self, base_url: str, *, private_allowed: bool = False) -> Origin:
-        """Parse a base URL, to be kept; InvalidUrlError. `private_allowed`: staff vouch for it, http:// included."""
+    def origin(self, base_url: str, *, private_allowed: bool = False, headers: Headers = ()) -> Origin:
+        """Parse a base URL, to be kept; InvalidUrlError, ValueError for a header that cannot be sent.
+
+        `private_allowed`: staff vouch for the URL, http:// included. `headers` (its key, say) go with every request.
+        Origins of one address share their connections.
+        """
         address, path = parse_base_url(base_url, private_allowed=private_allowed)
         pool = self._pools.get(address)
         if pool is None:
             pool = self._pools[address] = Pool(address, self._connections)
-        return Origin.of(address, path, pool)
+        return Origin(address, path, pool, headers)
 
     async def send(
         self,

@@ -2,8 +2,8 @@
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from patchbay.lib.http.errors import InvalidUrlError
@@ -17,6 +17,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 _OWN_HEADERS = {b"host", b"content-length", b"transfer-encoding", b"connection", b"accept-encoding", b"expect"}
 _PORTS = {"https": 443, "http": 80}
 _WITH_BODY = {"POST", "PUT", "PATCH"}
+_MAX_STARTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +30,58 @@ class Address:
     private_allowed: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Origin:
-    """A base URL such as `https://api.openai.com/v1`, with its pool of connections. Made by `HttpClient.origin`."""
+    """A base URL such as `https://api.openai.com/v1`, with the headers that every request to it carries.
 
-    address: Address
-    base_path: str
-    pool: "Pool" = field(repr=False, compare=False)
-    _after_path: bytes = field(repr=False, compare=False)
+    Made by `HttpClient.origin` and kept: what is the same in each request is checked and written once.
+    """
 
-    @classmethod
-    def of(cls, address: Address, base_path: str, pool: "Pool") -> Self:
+    __slots__ = ("_fixed", "_starts", "address", "base_path", "pool")
+
+    def __init__(self, address: Address, base_path: str, pool: "Pool", headers: Headers) -> None:
+        self.address = address
+        self.base_path = base_path
+        self.pool = pool
         host = f"[{address.host}]" if ":" in address.host else address.host
         port = "" if address.port == _PORTS[address.scheme] else f":{address.port}"
         # No compressed answers: streams are read and forwarded byte for byte.
-        after_path = f" HTTP/1.1\r\nhost: {host}{port}\r\naccept-encoding: identity\r\n".encode("ascii")
-        return cls(address, base_path, pool, after_path)
+        self._fixed = f"host: {host}{port}\r\naccept-encoding: identity\r\n".encode("ascii") + _lines(headers)
+        self._starts: dict[tuple[str, str], bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"Origin({self.address}, {self.base_path!r})"  # the headers hold keys
 
     def head(self, method: str, path: str, headers: Headers, body: bytes) -> bytes:
         """Return the request's head; ValueError for one that would not be read as it was meant.
 
         `path` is appended to the base URL's and may have a query. The lines of framing are ours.
         """
-        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-        length = b"content-length: %d\r\n\r\n" % len(body) if body or method in _WITH_BODY else b"\r\n"
-        start = f"{method} {self.base_path}{path}".encode("ascii")
-        # One count over all lines instead of a look at each value: a line break in any of them shows.
-        count = len(headers)
-        if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
-            raise ValueError("a request header has a line break or NUL")
-        if start.count(b" ") != 1 or b"\r" in start or b"\n" in start or not path.startswith("/"):
+        start = self._starts.get((method, path)) or self._start(method, path)
+        lines = _lines(headers) if headers else b""
+        if body or method in _WITH_BODY:
+            return b"%b%bcontent-length: %d\r\n\r\n" % (start, lines, len(body))
+        return b"%b%b\r\n" % (start, lines)
+
+    def _start(self, method: str, path: str) -> bytes:
+        line = f"{method} {self.base_path}{path} HTTP/1.1".encode("ascii")
+        if not path.startswith("/") or len(line.split()) != 3 or line.count(b" ") != 2:
             raise ValueError("a request path has white space or does not start with a slash")
-        for name, _ in headers:
-            if name.lower() in _OWN_HEADERS:
-                raise ValueError("a request header is the client's own to write")
-        return start + self._after_path + lines + length
+        if len(self._starts) >= _MAX_STARTS:
+            self._starts.clear()
+        start = self._starts[method, path] = line + b"\r\n" + self._fixed
+        return start
+
+
+def _lines(headers: Headers) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    # One count over all lines instead of a look at each value: a line break in any of them shows.
+    count = len(headers)
+    if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
+        raise ValueError("a request header has a line break or NUL")
+    for name, _ in headers:
+        if name.lower() in _OWN_HEADERS:
+            raise ValueError("a request header is the client's own to write")
+    return lines
 
 
 def parse_base_url(url: str, *, private_allowed: bool) -> tuple[Address, str]:

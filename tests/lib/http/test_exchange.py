@@ -33,7 +33,7 @@ async def test_a_request_is_written_as_it_was_meant(client: HttpClient) -> None:
         await peer.send(whole(b"yes", "Retry-After: 7", "x-a: 1", "X-A: 2"))
 
     async with serve(script) as server:
-        origin = client.origin(f"{server.url}/v1/", private_allowed=True)
+        origin = client.origin(f"{server.url}/v1/", private_allowed=True, headers=[(b"authorization", b"Bearer k")])
         answer = await client.send(origin, "POST", "/chat?beta=true", [(b"x-key", b"k\xc3\xa9y")], b'{"a": 1}')
         assert await answer.read(LIMIT) == b"yes"
     assert answer.status == 200
@@ -41,12 +41,14 @@ async def test_a_request_is_written_as_it_was_meant(client: HttpClient) -> None:
     assert answer.header(b"x-a") == "1"
     assert answer.header(b"absent") is None
     assert answer.headers[1:] == [(b"Retry-After", b"7"), (b"x-a", b"1"), (b"X-A", b"2")]
+    assert "Bearer" not in repr(origin)
     [request] = seen
     assert request.line == "POST /v1/chat?beta=true HTTP/1.1"
     assert request.body == b'{"a": 1}'
     assert request.headers == {
         "host": f"127.0.0.1:{server.port}",
         "accept-encoding": "identity",
+        "authorization": "Bearer k",
         "x-key": "kÃ©y",
         "content-length": "8",
     }
@@ -74,6 +76,8 @@ async def test_a_request_that_could_be_read_in_two_ways_is_not_sent(
     async with serve(answering(whole(b""))) as server:
         with pytest.raises(ValueError, match=r"request|ascii"):
             await client.send(client.origin(server.url, private_allowed=True), "GET", path, headers)
+        with pytest.raises(ValueError, match=r"request|ascii"):
+            await client.send(client.origin(server.url, private_allowed=True, headers=headers), "GET", path)
         assert server.accepted == 0
 
 
