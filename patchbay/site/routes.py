@@ -2,12 +2,13 @@
 
 from patchbay.lib.asgi.routing import Route
 from patchbay.products.plugs.api import chat
-from patchbay.site import health
+from patchbay.site import health, metrics
 
 RAW_ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/healthz", health.healthz, "healthz", "Is the process alive", "public", "operations", documented=False
     ),
     Route("GET", "/readyz", health.readyz, "readyz", "Can it do its work", "public", "operations", documented=False),
+    Route("GET", "/metrics", metrics.metrics, "metrics", "Metrics", "public", "operations", documented=False),
     *chat.ROUTES,
 )

@@ -29,6 +29,7 @@ from patchbay.kernel.ledger.leases import LeaseBook, LeasedHold, LeaseKeeper
 from patchbay.kernel.usage.contracts import Settlement
 from patchbay.kernel.usage.engine import records
 from patchbay.lib.errors import AppError, UnavailableError
+from patchbay.lib.metrics.instruments import Gauge, Histogram
 from patchbay.lib.transactions import raw_transaction
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,12 @@ PATIENCE_SECONDS = 15.0
 ORDER_SECONDS = 1.0
 RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 Outcome = Charge | Exception
+COMMIT_SECONDS = Histogram(
+    "patchbay_commit_seconds",
+    "Time of a group commit of usage records and ledger entries",
+    bounds=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
+)
+WAITING = Gauge("patchbay_settlements_waiting", "Settlements that wait for their commit")
 
 
 class _Pending(msgspec.Struct, eq=False, gc=False):
@@ -83,6 +90,7 @@ class Writer:
         """
         self._thread.start()
         self._opened.result()
+        WAITING.watch(lambda: len(self._queue) + len(self._batch))
 
     def stop(self, seconds: float = 10.0) -> None:
         """Refuse new holds, commit what waits, return the leases and close the process row."""
@@ -158,7 +166,9 @@ class Writer:
             return
         try:
             if self._batch or self._queue:
+                began = time.perf_counter()
                 self._commit()
+                COMMIT_SECONDS.observe(time.perf_counter() - began)
             if self._failures:
                 self._recover()
             if not self._stopping:

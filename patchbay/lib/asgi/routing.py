@@ -14,10 +14,12 @@ from patchbay.lib.asgi.responses import explain, respond_problem
 from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from patchbay.lib.errors import AppError, MethodNotAllowedError
 from patchbay.lib.ids import new_id
+from patchbay.lib.metrics.instruments import Counter
 
 Handler = Callable[[Request], Awaitable[None]]
 Permission = Literal["ask", "read", "write", "session", "public"]
 CLIENT_CLOSED_REQUEST = 499  # never sent: how a log names a client that left, after nginx
+REQUESTS = Counter("patchbay_http_requests", "Requests of raw routes", ("route", "status"))
 log = structlog.get_logger(__name__)
 
 
@@ -151,6 +153,7 @@ async def _serve(route: Route, request: Request) -> None:
         with contextlib.suppress(OSError):
             await respond_problem(request, known)
     finally:
+        REQUESTS.inc(route.operation_id, str(status))
         log.info(
             "request",
             request_id=request.request_id,
