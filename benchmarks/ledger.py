@@ -15,10 +15,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.harness.disk import fsync_milliseconds
 
 ROOT = Path(__file__).resolve().parents[1]
 # kind → (settles a round, on PostgreSQL)
@@ -62,19 +63,6 @@ def databases() -> Iterator[tuple[dict[str, str], dict[str, str], int]]:
             )
         data = Path(parse_qs(urlsplit(url).query)["host"][0])
         yield sqlite, postgres, int((data / "postmaster.pid").read_text().splitlines()[0])
-
-
-def fsync_milliseconds(folder: str) -> float:
-    """Return the median of 50 fdatasyncs of 4 KB in the data folder."""
-    times = []
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for _ in range(50):
-            file.write(b"x" * 4096)
-            file.flush()
-            started = time.perf_counter()
-            os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - started)
-    return statistics.median(times) * 1000
 
 
 def main() -> int:
