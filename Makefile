@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sqlite test-postgres check fmt assets wheel lock clean \
-	bench-ledger bench-search bench-ingest questions chaos
+	bench-ledger bench-search bench-ingest bench-gateway questions chaos soak
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,10 @@ bench-search: $(STAMP)/dev ## hybrid search at 50,000 chunks over the bare parts
 	@$(BIN)/python -m benchmarks.search
 bench-ingest: $(STAMP)/dev ## CPU to Ready over bare PDF text extraction
 	@$(BIN)/python -m benchmarks.ingest
+bench-gateway: $(STAMP)/dev $(STAMP)/peers ## requests and streams a CPU-second beside nginx, TensorZero, Portkey, LiteLLM
+	@$(BIN)/python -m benchmarks.gateway
+soak: $(STAMP)/dev ## ten minutes of mixed load and faults: nothing may grow, and the money adds up
+	@$(BIN)/python -m benchmarks.soak
 questions: $(STAMP)/dev ## 120 questions over our own documents, by the offline model
 	@$(BIN)/python -m benchmarks.questions
 chaos: $(STAMP)/dev ## kill the server 100 times under load and count the money
@@ -99,4 +103,9 @@ $(STAMP)/debian:
 $(STAMP)/assets: $(STAMP)/run package.json package-lock.json patchbay/web/build_assets.py $(wildcard patchbay/web/styles/*) \
 		$(wildcard patchbay/web/static/* patchbay/web/static/js/*)
 	@$(BIN)/python -m patchbay.web.build_assets
+	@touch $@
+
+$(STAMP)/peers: $(STAMP)/dev benchmarks/gateway/install.py $(wildcard benchmarks/gateway/peers/*.txt benchmarks/gateway/peers/portkey/*)
+	@echo 'Installing the peers of the gateway…'
+	@$(BIN)/python -m benchmarks.gateway.install $(STAMP)/gateway-peers
 	@touch $@

@@ -1,9 +1,9 @@
 """The peers of the gateway, each started as its own documentation recommends, all before the same upstream.
 
 nginx is the limit: it forwards bytes and knows nothing. TensorZero runs its HTTP gateway without a database: nothing
-is metered or logged. Portkey's gateway has neither keys nor metering of its own; on Debian's and newer Node it
-answers streams with an error of its own (TypeError: immutable), so that it is asked for none. LiteLLM's proxy checks its master
-key and tracks spend in memory, with the settings of its page on production, without a database.
+is metered or logged. Portkey's gateway has neither keys nor metering of its own; it answers streams with an error of
+its own on current Node (TypeError: immutable), so that it is asked for none. LiteLLM's proxy checks its master key and
+tracks spend in memory, with the settings of its page on production, without a database.
 """
 
 import json
@@ -22,7 +22,7 @@ from benchmarks.gateway import load
 from benchmarks.harness.instance import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PEERS = ROOT / ".make" / "peers"
+PEERS = ROOT / ".make" / "gateway-peers"
 START_SECONDS = 120.0
 
 
@@ -115,7 +115,7 @@ def start_tensorzero(processes: Processes, upstream: Side) -> Side:
 def start_portkey(processes: Processes, upstream: Side) -> Side:
     package = PEERS / "portkey" / "node_modules" / "@portkey-ai" / "gateway"
     port = free_port()
-    command = ["node", str(package / "build" / "start-server.js"), f"--port={port}", "--headless"]
+    command = [_node(), str(package / "build" / "start-server.js"), f"--port={port}", "--headless"]
     process = processes.start("portkey", command, {"NODE_ENV": "production"})
     headers = {
         "authorization": "Bearer sk-bench",
@@ -171,6 +171,11 @@ def _ready(processes: Processes, side: Side) -> Side:
         time.sleep(0.2)
     log = processes.folder / f"{side.name}.log"
     raise RuntimeError(f"{side.name} did not answer ({reason}):\n{log.read_text()[-3000:]}")
+
+
+def _node() -> str:
+    """Return the machine's Node, or the one that was installed beside this Python."""
+    return shutil.which("node") or str(Path(sys.executable).with_name("node"))
 
 
 def _port_said(output: IO[str], log: Path) -> int:
