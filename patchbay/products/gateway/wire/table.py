@@ -1,11 +1,19 @@
 """Every wire format, and the table of translations: in which format a provider is asked, for a request in another."""
 
+import msgspec
+
 from patchbay.lib.errors import FieldError
 from patchbay.products.gateway.wire import chat, messages
-from patchbay.products.gateway.wire.contracts import Format, Translation, UnsupportedError, Wire
+from patchbay.products.gateway.wire.contracts import Format, Head, Target, Translation, UnsupportedError, Wire
+from patchbay.products.gateway.wire.reading import read_body
+from patchbay.products.gateway.wire.translate import chat_to_messages, messages_to_chat
+from patchbay.products.gateway.wire.translate.guard import guard
 
 WIRES: dict[Format, Wire] = {"chat": chat.WIRE, "messages": messages.WIRE}
-_TABLE: dict[Format, tuple[tuple[Format, Translation], ...]] = {}
+_TABLE: dict[Format, tuple[tuple[Format, Translation], ...]] = {
+    "chat": (("messages", guard(chat_to_messages.TRANSLATION)),),
+    "messages": (("chat", guard(messages_to_chat.TRANSLATION)),),
+}
 """For a format asked in, the formats it can be translated to, best first."""
 
 
@@ -21,3 +29,18 @@ def find_translation(asked: Format, spoken: frozenset[Format]) -> tuple[Format, 
             return target, translation
     message = f"The provider of this model does not take {asked} requests."
     raise UnsupportedError(message, fields=(FieldError("model", message),))
+
+
+def translate_body(
+    body: bytes, head: Head, target: Target, *, asked: Format, spoken: Format, translation: Translation
+) -> tuple[bytes, Head]:
+    """Write the upstream's body in another format; returns it with its own head, by which its stream is followed.
+
+    The limit that the hold covers is set before the translation too, since what depends on it (a thinking budget)
+    must fit into it.
+    """
+    limited = WIRES[asked].prepare(body, head, target)
+    translated = msgspec.json.encode(translation.request(read_body(limited)))
+    wire = WIRES[spoken]
+    spoken_head = wire.read(translated)
+    return wire.prepare(translated, spoken_head, target), spoken_head

@@ -1,0 +1,132 @@
+"""A chat stream as a messages stream.
+
+One block is open at a time: it begins with the first delta of its kind and ends when another begins or the choice
+finishes. Why and after how many tokens the answer ended is told last, since a chat counts in its last event.
+"""
+
+from patchbay.products.gateway.errors import ModelBrokenError
+from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.reading import read_answer_body
+from patchbay.products.gateway.wire.sse import DONE_DATA, cut_events, read_data, write_event
+from patchbay.products.gateway.wire.translate.fields import thoughts_of
+from patchbay.products.gateway.wire.translate.messages_to_chat.answer import (
+    message_of,
+    stop_reason,
+    stop_sequence,
+    tool_id,
+    translate_usage,
+)
+
+_PING = write_event("ping", {"type": "ping"})
+
+
+class MessagesEvents:
+    """See `EventTranslator`."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._begun = False
+        self._open: tuple[str, int] | None = None
+        self._calls: list[int] = []
+        self._blocks = 0
+        self._ended_by: str | None = None
+        self._stop_sequence: str | None = None
+        self._usage: Body | None = None
+
+    def feed(self, events: bytes) -> bytes:
+        """Translate whole events of a chat stream."""
+        return b"".join([self._translate(event) for event in cut_events(events)])
+
+    def final(self, events: bytes) -> bytes:
+        """Return the last events: what is still open ends, then come reason and count, then `message_stop`."""
+        said = self.feed(events) + self._begin() + self._close()
+        delta = {
+            "stop_reason": stop_reason(self._ended_by, called=bool(self._calls)),
+            "stop_sequence": self._stop_sequence,
+        }
+        last = {"type": "message_delta", "delta": delta, "usage": translate_usage(self._usage)}
+        return said + write_event("message_delta", last) + write_event("message_stop", {"type": "message_stop"})
+
+    def _translate(self, event: bytes) -> bytes:
+        data = read_data(event)
+        if not data:
+            return _PING if self._begun else b""
+        if data == DONE_DATA:
+            return b""
+        chunk = read_answer_body(data)
+        self._usage = chunk.get("usage") or self._usage
+        said = self._begin()
+        for choice in chunk.get("choices") or ():
+            if choice.get("index", 0) == 0:
+                said += self._translate_choice(choice)
+        return said
+
+    def _begin(self) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        message = message_of(
+            self._asked, content=[], stop_reason=None, stop_sequence=None, usage=translate_usage(self._usage)
+        )
+        return write_event("message_start", {"type": "message_start", "message": message})
+
+    def _translate_choice(self, choice: Body) -> bytes:
+        delta = choice.get("delta") or {}
+        said = self._think(delta)
+        if text := (delta.get("content") or "") + (delta.get("refusal") or ""):
+            said += self._switch("text", 0, {"type": "text", "text": ""})
+            said += self._delta({"type": "text_delta", "text": text})
+        for call in delta.get("tool_calls") or ():
+            said += self._call(call)
+        if choice.get("finish_reason"):
+            self._ended_by = choice["finish_reason"]
+            self._stop_sequence = stop_sequence(choice)
+            said += self._close()
+        return said
+
+    def _think(self, delta: Body) -> bytes:
+        """Thoughts with a signature come whole, after their text has come: then only the signature is new."""
+        said = b""
+        if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+            said += self._switch("thinking", 0, {"type": "thinking", "thinking": "", "signature": ""})
+            said += self._delta({"type": "thinking_delta", "thinking": thought})
+        for block in thoughts_of(delta.get("thinking_blocks") or []):
+            if block.get("type") == "thinking" and self._open == ("thinking", 0):
+                said += (
+                    self._delta({"type": "signature_delta", "signature": block.get("signature", "")}) + self._close()
+                )
+            elif block.get("type") == "redacted_thinking":
+                said += self._switch("redacted_thinking", self._blocks, block) + self._close()
+        return said
+
+    def _call(self, call: Body) -> bytes:
+        index, function = call.get("index", 0), call.get("function") or {}
+        said = b""
+        if index not in self._calls:
+            name = call.get("id") or tool_id(self._asked, len(self._calls))
+            self._calls.append(index)
+            said = self._switch("tool", index, {"type": "tool_use", "id": name, "name": function["name"], "input": {}})
+        elif self._open != ("tool", index):
+            raise ModelBrokenError("The model provider mixed the arguments of several tool calls.")
+        if arguments := function.get("arguments"):
+            said += self._delta({"type": "input_json_delta", "partial_json": arguments})
+        return said
+
+    def _switch(self, kind: str, index: int, block: Body) -> bytes:
+        if self._open == (kind, index):
+            return b""
+        said = self._close()
+        self._open = (kind, index)
+        start = {"type": "content_block_start", "index": self._blocks, "content_block": block}
+        return said + write_event("content_block_start", start)
+
+    def _delta(self, delta: Body) -> bytes:
+        body = {"type": "content_block_delta", "index": self._blocks, "delta": delta}
+        return write_event("content_block_delta", body)
+
+    def _close(self) -> bytes:
+        if self._open is None:
+            return b""
+        self._open = None
+        self._blocks += 1
+        return write_event("content_block_stop", {"type": "content_block_stop", "index": self._blocks - 1})
