@@ -31,6 +31,7 @@ from patchbay.lib.errors import (
     from_exception,
 )
 from patchbay.lib.json_text import load_json
+from patchbay.products.gateway.api.rest import router as gateway_router
 from patchbay.products.plugs.api.rest import router as plugs_router
 from patchbay.products.plugs.api.sessions import router as sessions_router
 from patchbay.site.problems import problem_response
@@ -73,6 +74,7 @@ for prefix, router in (
     ("/credits", credits_router),
     ("/usage", usage_router),
     ("/audit", audit_router),
+    ("/gateway", gateway_router),
 ):
     api.add_router(prefix, router)
 

@@ -5,6 +5,7 @@ no idempotency key.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -20,6 +21,8 @@ from patchbay.site.problems import problem_response
 
 MAX_LENGTH = 255
 _EXEMPT = {"/v1/keys"}
+_ASKING = re.compile(r"/v1/gateway/providers/[^/]+/test")
+"""A test changes nothing, and asks another machine: no transaction may wait for that."""
 
 
 class StoredAnswer(msgspec.Struct):
@@ -38,7 +41,7 @@ class IdempotencyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         key = request.headers.get("Idempotency-Key")
-        if key is None or request.method != "POST" or not request.path.startswith("/v1/") or request.path in _EXEMPT:
+        if key is None or request.method != "POST" or not _is_covered(request.path):
             return self.get_response(request)
         try:
             organisation_id = keys.authenticate(_token(request)).organisation_id
@@ -65,6 +68,10 @@ class IdempotencyMiddleware:
         finally:
             if not completed:
                 usage.abandon(claim_id)
+
+
+def _is_covered(path: str) -> bool:
+    return path.startswith("/v1/") and path not in _EXEMPT and not _ASKING.fullmatch(path)
 
 
 def _one_commit(request: HttpRequest) -> AbstractContextManager[object]:

@@ -17,6 +17,7 @@ from patchbay.config.asgi import make_application
 from patchbay.kernel.accounts.models import Membership
 from patchbay.site.openapi import document
 from tests import asgi, factories
+from tests.factories import gateway as gateway_factories
 from tests.factories import plugs as plug_factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +42,7 @@ def world() -> World:
     key = factories.key(actor, name=f"Key {SECRET_WORD}")
     made = plug_factories.plug_with_everything(actor, SECRET_WORD)
     colleague = factories.member(victim.organisation_id, "viewer")
+    provider, model = gateway_factories.own_model(actor, SECRET_WORD)
     ids = {
         "plug": made.plug_id,
         "plug_id": made.plug_id,
@@ -54,6 +56,9 @@ def world() -> World:
         "membership_id": colleague.id,
         "user_id": colleague.user_id,
         "event_id": made.audit_event_id,
+        "provider_id": provider.id,
+        "provider_key_id": provider.keys[0].id,
+        "model_id": model.id,
         "request_id": made.request_id,
         "organisation_id": victim.organisation_id,
         "n": "1",
@@ -75,7 +80,13 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """The least that an operation accepts, so that it gets as far as looking for what is not the stranger's."""
     if method == "GET":
         return None
-    return {"message": "What does it say?", "plugin_id": "{plug_id}", "name": "Taken over", "permission": "full"}
+    return {
+        "message": "What does it say?",
+        "plugin_id": "{plug_id}",
+        "name": "Taken over",
+        "permission": "full",
+        "api_key": "sk",
+    }
 
 
 async def test_a_stranger_reaches_nothing_through_the_api(world: World) -> None:
@@ -90,7 +101,9 @@ async def test_a_stranger_reaches_nothing_through_the_api(world: World) -> None:
         text = answer.body.decode()
         names_victim = "{" in path or path == "/v1/chat"
         refused = answer.status in HIDDEN or (method == "POST" and answer.status in {415, 422})
-        own_ids = [world.ids[name] for name in ("plug_id", "document_id", "session_id", "key_id")]
+        own_ids = [
+            world.ids[name] for name in ("plug_id", "document_id", "session_id", "key_id", "provider_id", "model_id")
+        ]
         if (
             (names_victim and not refused)
             or SECRET_WORD in text

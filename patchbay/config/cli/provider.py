@@ -1,6 +1,8 @@
 """`patchbay provider`: the servers that models come from. A running server knows at once."""
 
 import argparse
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from patchbay.config.cli.operator import print_json, print_table, read_secret, run_as_operator, scope_of
@@ -99,6 +101,21 @@ def _switch(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _test(arguments: argparse.Namespace) -> int:
+    """Status 0 when the provider answers as it should, 1 when not."""
+    from patchbay.products.gateway import services
+
+    actor, owner = scope_of(arguments)
+    result = services.test_connection(actor=actor, organisation_id=owner, provider=arguments.name)
+    if arguments.json:
+        print(json.dumps(asdict(result)))
+    else:
+        print(f"{arguments.name}: {result.message}")
+        for name in result.models:
+            print(f"  {name}")
+    return 0 if result.ok else 1
+
+
 def _key(arguments: argparse.Namespace) -> int:
     from patchbay.products.gateway import services
 
@@ -116,4 +133,4 @@ def _key(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_ACTIONS = {"add": _add, "list": _list, "remove": _remove, "on": _switch, "off": _switch, "key": _key}
+_ACTIONS = {"add": _add, "list": _list, "remove": _remove, "test": _test, "on": _switch, "off": _switch, "key": _key}

@@ -160,7 +160,16 @@ def _add_price(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     unset.add_argument("model", metavar="MODEL")
     unset.add_argument("item", metavar="ITEM", nargs="?", help="one item; all of them when left out")
-    shown = group.add("list", "list what each model costs now", "patchbay price list --json")
+    vendor = group.add(
+        "vendor",
+        "sell a model at its provider's own price times a margin, by the catalogue that comes with Patchbay",
+        "patchbay price vendor fast --vendor-model gpt-4o-mini --vendor openai --margin 120",
+    )
+    vendor.add_argument("model", metavar="MODEL", help="an alias")
+    vendor.add_argument("--vendor-model", metavar="NAME", help="the provider's name of it (MODEL)")
+    vendor.add_argument("--vendor", metavar="NAME", help="openai, anthropic, groq, … where several have the model")
+    vendor.add_argument("--margin", type=_number(1), default=100, metavar="PERCENT", help="120 adds a fifth (100)")
+    shown = group.add("list", "list what models cost now", "patchbay price list --json")
     shown.add_argument("--json", action="store_true", help="print a JSON list for scripts")
 
 

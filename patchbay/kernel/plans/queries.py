@@ -11,6 +11,9 @@ from patchbay.kernel.plans.cache import EpochCache
 from patchbay.kernel.plans.contracts import ITEMS, PART_OF, Assignment, PlanTerms, PriceList, Rate
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
 
+OWN_KEY_MODEL = catalogue.OWN_KEY_MODEL
+"""Under which name `get_prices` has the list for organisations that bring a provider key of their own."""
+
 _plans: EpochCache[PlanTerms] = EpochCache()
 _rates: EpochCache[tuple[PriceRate, ...]] = EpochCache()
 
@@ -46,6 +49,12 @@ def get_prices(at: datetime | None = None, model: str | None = None) -> PriceLis
     """Return the price list in force at `at` (default: now), with the rates of `model` where it has its own."""
     rates = _rates.get("all", lambda: tuple(PriceRate.objects.order_by("effective_from")))
     return resolve(rates, at or timezone.now(), model)
+
+
+def list_priced_models() -> list[str]:
+    """Return the models that were ever given a price of their own, by name."""
+    names = PriceRate.objects.exclude(model="").order_by("model").values_list("model", flat=True)
+    return list(names.distinct())
 
 
 def find_cached_prices(model: str | None = None) -> PriceList | None:

@@ -1,4 +1,4 @@
-"""Catalogues in this process's memory, dropped when the epoch moves (`lib.epoch`).
+"""Catalogues in this process's memory, dropped when the epoch moves (`lib.shared`).
 
 What the platform offers is loaded once and shared: an organisation that set nothing up of its own costs one small
 object and no query, however many there are.

@@ -76,7 +76,7 @@ class WantedTarget:
     def faults(self, path: str) -> list[FieldError]:
         """Return what is wrong, each fault's field under `path` ("targets.0.")."""
         found = []
-        if not _is_model_name(self.model, 200):
+        if not is_model_name(self.model, 200):
             found.append(FieldError("model", "Use the provider's name of the model: 1 to 200 visible characters."))
         found += _number_faults(self, ("order",), low=0)
         found += _number_faults(self, ("weight", "context_tokens"), low=1)
@@ -111,7 +111,7 @@ class WantedAlias:
 
 def alias_fault(name: str) -> str | None:
     """Return what is wrong with the name of an alias, or None."""
-    if not _is_model_name(name, MAX_ALIAS_LENGTH):
+    if not is_model_name(name):
         return f"Use 1 to {MAX_ALIAS_LENGTH} visible ASCII characters without spaces."
     if name.startswith(RESERVED_PREFIXES):
         return f"Names that begin with {' or '.join(RESERVED_PREFIXES)} are Patchbay's own."
@@ -146,7 +146,7 @@ def check_allowed_models(names: Iterable[str] | None) -> list[str] | None:
     faults = [
         FieldError("allowed_models", f"{name[:60]!r} cannot be the name of a model.")
         for name in wanted
-        if not _is_model_name(name, MAX_ALIAS_LENGTH)
+        if not is_model_name(name)
     ]
     if len(wanted) > MAX_MODELS_ALLOWED:
         faults.append(FieldError("allowed_models", f"List at most {MAX_MODELS_ALLOWED} models, or null for all."))
@@ -220,7 +220,8 @@ def _address_is(host: str, what: str, *, wanted: bool = True) -> bool:
     return bool(getattr(address, what)) is wanted
 
 
-def _is_model_name(name: str, length: int) -> bool:
+def is_model_name(name: str, length: int = MAX_ALIAS_LENGTH) -> bool:
+    """Tell whether a text can name a model: visible ASCII without spaces."""
     return 0 < len(name) <= length and name.isascii() and name.isprintable() and " " not in name
 
 

@@ -1,6 +1,7 @@
 """What is read of the gateway: the catalogue that routing works from, and the set-up as it is shown."""
 
 from patchbay.products.gateway.queries.catalogue import find_cached_catalogue, get_catalogue
+from patchbay.products.gateway.queries.models import get_price_list, list_models, list_prices
 from patchbay.products.gateway.queries.setup import (
     get_alias,
     get_provider,
@@ -15,9 +16,12 @@ __all__ = [
     "find_cached_catalogue",
     "get_alias",
     "get_catalogue",
+    "get_price_list",
     "get_provider",
     "get_rules",
     "list_aliases",
+    "list_models",
+    "list_prices",
     "list_providers",
     "page_aliases",
     "page_providers",

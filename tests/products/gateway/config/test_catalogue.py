@@ -10,8 +10,8 @@ from django.db import transaction
 
 from patchbay.lib import crypto
 from patchbay.lib.actor import Actor
+from patchbay.lib.shared.state import epoch
 from patchbay.products.gateway import queries, services
-from patchbay.products.gateway.cache import epoch
 from patchbay.products.gateway.checks import WantedTarget
 from patchbay.products.gateway.contracts import OFFLINE_MODEL
 from patchbay.products.gateway.models import ProviderKey

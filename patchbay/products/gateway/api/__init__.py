@@ -1,0 +1,1 @@
+"""The gateway's doors: the OpenAI and Anthropic formats on the hot path."""
