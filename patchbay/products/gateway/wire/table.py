@@ -3,13 +3,18 @@
 import msgspec
 
 from patchbay.lib.errors import FieldError
-from patchbay.products.gateway.wire import chat, messages
+from patchbay.products.gateway.wire import chat, embeddings, messages, responses
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, Translation, UnsupportedError, Wire
 from patchbay.products.gateway.wire.reading import read_body
 from patchbay.products.gateway.wire.translate import chat_to_messages, messages_to_chat
 from patchbay.products.gateway.wire.translate.guard import guard
 
-WIRES: dict[Format, Wire] = {"chat": chat.WIRE, "messages": messages.WIRE}
+WIRES: dict[Format, Wire] = {
+    "chat": chat.WIRE,
+    "responses": responses.WIRE,
+    "messages": messages.WIRE,
+    "embeddings": embeddings.WIRE,
+}
 _TABLE: dict[Format, tuple[tuple[Format, Translation], ...]] = {
     "chat": (("messages", guard(chat_to_messages.TRANSLATION)),),
     "messages": (("chat", guard(messages_to_chat.TRANSLATION)),),
