@@ -6,7 +6,7 @@ of an organisation holds for each month of a budget too (`engine.caps`).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -24,6 +24,29 @@ EntryKind = Literal["grant", "lease", "hold", "return", "spend", "expire", "claw
 BudgetScope = Literal["key", "organisation"]
 
 PRIORITIES: dict[GrantKind, int] = {"allowance": 10, "rollover": 20, "promo": 30, "purchase": 40, "adjustment": 40}
+
+
+CAP_PREFIX = "cap_"
+
+
+def cap_account(budget_id: str, at: datetime) -> str:
+    """Return a budget's account of the month that holds `at`: the budget's own 32 digits, the year and the month."""
+    return f"{CAP_PREFIX}{budget_id[-32:]}{at.astimezone(UTC):%y%m}"
+
+
+def is_cap_account(name: str) -> bool:
+    """Whether a name that stands where an organisation's id does is a budget's account."""
+    return name.startswith(CAP_PREFIX)
+
+
+def month_start(at: datetime) -> datetime:
+    """Return when the calendar month that holds `at` begins, UTC."""
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_end(at: datetime) -> datetime:
+    """Return when the calendar month that holds `at` ends, UTC."""
+    return month_start(month_start(at) + timedelta(days=31))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Refusals of the ledger."""
 
-from patchbay.kernel.ledger.contracts import Cap
+from datetime import datetime
+
 from patchbay.lib.errors import AppError, ConflictError, UnavailableError
 from patchbay.lib.money import to_text
 
@@ -40,19 +41,21 @@ class BudgetError(CapReachedError):
     code, title = "budget_reached", "The organisation has reached its monthly budget"
 
 
-def cap_reached(cap: Cap, amount_micro: int, left_micro: int) -> CapReachedError:
+def cap_reached(
+    scope: str, cap_micro: int, renews_at: datetime, *, amount_micro: int, left_micro: int
+) -> CapReachedError:
     """Build the refusal of a hold of `amount_micro` by a cap of which `left_micro` are free."""
     kind, whose, page = (
         (KeyCapError, "key's monthly cap", "/api-keys")
-        if cap.scope == "key"
+        if scope == "key"
         else (BudgetError, "organisation's monthly budget", "/usage")
     )
-    left, renews = to_text(max(0, left_micro)), cap.renews_at.isoformat().replace("+00:00", "Z")
+    left, renews = to_text(max(0, left_micro)), renews_at.isoformat().replace("+00:00", "Z")
     return kind(
-        f"This can cost up to {to_text(amount_micro)} credits; of the {whose} of {to_text(cap.cap_micro)}"
-        f" {left} are left. It renews on {cap.renews_at:%-d %B %Y}, 00:00 UTC.",
+        f"This can cost up to {to_text(amount_micro)} credits; of the {whose} of {to_text(cap_micro)}"
+        f" {left} are left. It renews on {renews_at:%-d %B %Y}, 00:00 UTC.",
         next_step=f"Wait for the next month, or have an owner or editor raise it: {page}",
-        extra={"required": to_text(amount_micro), "cap": to_text(cap.cap_micro), "left": left, "renews_at": renews},
+        extra={"required": to_text(amount_micro), "cap": to_text(cap_micro), "left": left, "renews_at": renews},
     )
 
 

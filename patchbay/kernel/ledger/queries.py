@@ -5,7 +5,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet, Sum
@@ -23,8 +23,9 @@ from patchbay.kernel.ledger.contracts import (
     EntryView,
     HoldView,
     LotView,
+    cap_account,
+    month_end,
 )
-from patchbay.kernel.ledger.engine import caps
 from patchbay.kernel.ledger.models import Budget, CreditAccount, HistoryEntry, Hold, Lease, Lot
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.money import to_text
@@ -175,7 +176,7 @@ def list_budgets(organisation_id: str) -> list[BudgetView]:
     """Return the caps in force on an organisation and its keys, as they stand this month."""
     rows = list(Budget.objects.filter(organisation_id=organisation_id, cap_micro__isnull=False).order_by("id"))
     now = timezone.now()
-    accounts = {caps.account_of(row.id, now): row for row in rows}
+    accounts = {cap_account(row.id, now): row for row in rows}
     lots, leases = (
         dict(
             model.objects.filter(organisation_id__in=accounts)
@@ -191,7 +192,7 @@ def list_budgets(organisation_id: str) -> list[BudgetView]:
         left = lots[account] + leases.get(account, 0) if account in lots else cap
         spent = cap - left + owed.get(account, 0)
         scope: BudgetScope = "key" if row.scope == "key" else "organisation"
-        found.append(BudgetView(row.id, scope, row.scope_id, cap, spent, left, caps.month_end(now)))
+        found.append(BudgetView(row.id, scope, row.scope_id, cap, spent, left, month_end(now)))
     return found
 
 
@@ -203,8 +204,7 @@ def list_caps(organisation_id: str, *, key_id: str = "") -> tuple[str, ...]:
 
 def spent_by_budgets(organisation_id: str) -> list[tuple[str, str, int]]:
     """Return (account, request id, micro-credits) for what each request was counted with in each of its budgets."""
-    accounts = [account for _, accounts in _list_accounts(organisation_id) for account in accounts]
-    rows = HistoryEntry.objects.filter(organisation_id__in=accounts, credit_account=SPENT)
+    rows = HistoryEntry.objects.filter(organisation_id__in=_cap_accounts(organisation_id), credit_account=SPENT)
     return list(rows.values_list("organisation_id", "request_id").annotate(total=Sum("amount_micro")))
 
 
@@ -231,7 +231,7 @@ def verify(organisation_id: str | None = None) -> list[str]:
     True at one moment, on a live server too. What an organisation's budgets store is part of it.
     """
     with connection.cursor() as cursor:
-        names = _with_budgets(organisation_id) if organisation_id else []
+        names = [organisation_id, *_cap_accounts(organisation_id)] if organisation_id else []
         where = f"WHERE organisation_id IN ({', '.join(['%s'] * len(names))})" if names else ""
         cursor.execute(_BOOKS.format(where=where), names * _BOOKS.count("{where}"))
         books = cursor.fetchall()
@@ -257,13 +257,15 @@ def verify(organisation_id: str | None = None) -> list[str]:
     return faults
 
 
-def _with_budgets(organisation_id: str) -> list[str]:
-    return [organisation_id, *(account for _, accounts in _list_accounts(organisation_id) for account in accounts)]
-
-
-def _list_accounts(organisation_id: str) -> list[tuple[Budget, list[str]]]:
-    now = timezone.now()
-    return [(row, caps.accounts(row, now)) for row in Budget.objects.filter(organisation_id=organisation_id)]
+def _cap_accounts(organisation_id: str) -> list[str]:
+    """Return the accounts of the budgets for each month since they were made and, because clocks differ, around."""
+    found, last = [], month_end(timezone.now())
+    for budget in Budget.objects.filter(organisation_id=organisation_id):
+        at = budget.created_at - timedelta(days=1)
+        while at <= last:
+            found.append(cap_account(budget.id, at))
+            at = month_end(at)
+    return found
 
 
 _Sums = dict[tuple[str, str], int]

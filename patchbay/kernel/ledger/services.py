@@ -20,6 +20,7 @@ from patchbay.kernel.ledger.contracts import (
     GrantKind,
     HoldView,
     LotView,
+    cap_account,
 )
 from patchbay.kernel.ledger.engine import caps, moves, recalls
 from patchbay.kernel.ledger.engine.caps import account_now
@@ -257,7 +258,7 @@ def set_budget(*, organisation_id: str, scope: BudgetScope, scope_id: str, cap_m
     )
     if row.organisation_id != organisation_id:
         raise NotFoundError("There is no such budget.")
-    account = caps.account_of(row.id, now)
+    account = cap_account(row.id, now)
     moves.lock(account)  # before the cap is written: a process that funds the account reads it under this lock
     Budget.objects.filter(id=row.id).update(cap_micro=cap_micro)
     if cap_micro is not None and (less := caps.change(account, cap_micro, now)):

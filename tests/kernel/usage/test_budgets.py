@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.ledger import services
-from patchbay.kernel.ledger.contracts import BudgetScope, BudgetView, Want
+from patchbay.kernel.ledger.contracts import BudgetScope, BudgetView, Want, month_end
 from patchbay.kernel.ledger.engine import caps, leasing, processes
 from patchbay.kernel.ledger.errors import BudgetError, CapReachedError, InsufficientCreditsError, KeyCapError
 from patchbay.kernel.ledger.models import Lease, Lot
@@ -80,7 +80,7 @@ def test_a_refusal_says_the_cap_what_is_left_and_when_it_renews(
     with pytest.raises(error, match=r"of 3\.000000 2\.000000 are left\. It renews on 1 ") as refused:
         hold_all_blocking(organisation, [capped], 2 * MICRO + 1)
     assert (refused.value.status, refused.value.code) == (402, code)
-    renews = caps.month_end(datetime.now(UTC))
+    renews = month_end(datetime.now(UTC))
     assert refused.value.extra == {
         "required": "2.000001",
         "cap": "3.000000",
@@ -182,7 +182,7 @@ def test_each_month_begins_with_the_whole_cap_whatever_the_last_one_left(
     key = cap(organisation, 1_000)
     settle(ledger_runtime, hold_all_blocking(organisation, [key], 900), 900)
     running = hold_all_blocking(organisation, [key], 100)
-    end = caps.month_end(datetime.now(UTC)).timestamp()
+    end = month_end(datetime.now(UTC)).timestamp()
     monkeypatch.setattr(caps, "time", SimpleNamespace(time=lambda: end - 0.001))
     with pytest.raises(KeyCapError):
         hold_all_blocking(organisation, [key], 1)

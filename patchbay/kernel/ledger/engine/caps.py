@@ -6,25 +6,18 @@ processes. Months share no account: what holds of one month leave over is not sp
 little off merely chooses the neighbouring month. An account's name stands where an organisation's id does.
 """
 
-import calendar
 import time
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Sum
 
-from patchbay.kernel.ledger.contracts import Cap
+from patchbay.kernel.ledger.contracts import CAP_PREFIX, Cap, cap_account, month_end, month_start
 from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Budget, Clawback, Lot
 
-_PREFIX = "cap_"
 # Calls that were held in time settle after the month; what is left then is of no use to anyone.
 KEPT_AFTER = timedelta(days=2)
 _month: tuple[float, float, str] = (0.0, 0.0, "")  # from and to when (seconds since 1970), and the suffix
-
-
-def account_of(budget_id: str, at: datetime) -> str:
-    """Return the account of the month that holds `at`: the budget's own 32 digits, the year and the month."""
-    return f"{_PREFIX}{budget_id[-32:]}{at.astimezone(UTC):%y%m}"
 
 
 def account_now(budget_id: str) -> str:
@@ -34,35 +27,14 @@ def account_now(budget_id: str) -> str:
     now = time.time()
     if not begins <= now < ends:
         at = datetime.fromtimestamp(now, UTC)
-        begins = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
-        _month = (begins, month_end(at).timestamp(), suffix := f"{at:%y%m}")
-    return f"{_PREFIX}{budget_id[-32:]}{suffix}"
-
-
-def is_account(name: str) -> bool:
-    """Whether a name that stands where an organisation's id does is a budget's account."""
-    return name.startswith(_PREFIX)
-
-
-def month_end(at: datetime) -> datetime:
-    """Return when the month that holds `at` ends, UTC."""
-    at = at.astimezone(UTC)
-    start = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return start + timedelta(days=calendar.monthrange(at.year, at.month)[1])
-
-
-def accounts(budget: Budget, now: datetime) -> list[str]:
-    """Return the accounts of every month since the budget was made and, because clocks differ, of those around."""
-    found, at, last = [], budget.created_at - timedelta(days=1), month_end(now)
-    while at <= last:
-        found.append(account_of(budget.id, at))
-        at = month_end(at)
-    return found
+        suffix = cap_account("", at)[len(CAP_PREFIX) :]
+        _month = (month_start(at).timestamp(), month_end(at).timestamp(), suffix)
+    return f"{CAP_PREFIX}{budget_id[-32:]}{suffix}"
 
 
 def fund(account: str, now: datetime) -> Cap:
     """Put the cap into the account unless that was done, and return the cap; under the account's lock."""
-    row = Budget.objects.filter(id=f"budget_{account[len(_PREFIX) : -4]}").first()
+    row = Budget.objects.filter(id=f"budget_{account[len(CAP_PREFIX) : -4]}").first()
     end = _end_of(account)
     if row is None or row.cap_micro is None:  # taken away a moment ago: nobody who knows that asks any more
         return Cap("key" if row is None else row.scope, 0, end)

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import F
 
-from patchbay.kernel.ledger.contracts import Taken, Want
+from patchbay.kernel.ledger.contracts import Taken, Want, is_cap_account
 from patchbay.kernel.ledger.engine import caps, moves, processes, recalls
 from patchbay.kernel.ledger.models import Lease
 
@@ -31,7 +31,7 @@ def take(process_id: str, wants: Iterable[Want]) -> list[Taken]:
 
 def _take(process_id: str, want: Want, now: datetime) -> Taken:
     account = moves.lock(want.organisation_id)
-    cap = caps.fund(want.organisation_id, now) if caps.is_account(want.organisation_id) else None
+    cap = caps.fund(want.organisation_id, now) if is_cap_account(want.organisation_id) else None
     free = moves.free_micro(want.organisation_id, now)
     scarce = account.scarce_until is not None and account.scarce_until > now
     served = fitting(want.needs, want.have_micro + free)

@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
-from patchbay.kernel.ledger.contracts import SPENT, Charge, SettleItem
-from patchbay.kernel.ledger.engine import caps, moves
+from patchbay.kernel.ledger.contracts import SPENT, Charge, SettleItem, is_cap_account
+from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Entry, Lease
 from patchbay.lib.transactions import ManyRows, sqlite_time
 
@@ -102,7 +102,7 @@ def settle_one(item: SettleItem) -> Charge:
         for lot, part in moves.take_from_lots(organisation_id, loss, now):
             entries.append(moves.entry(organisation_id, "spend", lot.id, SPENT, part, now, request_id=request_id))
             loss -= part
-    if loss and not caps.is_account(organisation_id):
+    if loss and not is_cap_account(organisation_id):
         entries.append(moves.lose(organisation_id, loss, now, request_id=request_id))
     Entry.objects.bulk_create(entries)
     return Charge(item.amount_micro + item.excess_micro - loss, loss)

@@ -332,12 +332,7 @@ class LeaseBook:
             for waiter in refused:
                 if waiter in lease.waiters:
                     lease.waiters.remove(waiter)
-                    free = answer.free_micro + lease.free
-                    waiter.deliver(
-                        cap_reached(answer.cap, waiter.amount_micro, free)
-                        if answer.cap
-                        else insufficient(waiter.amount_micro, free)
-                    )
+                    waiter.deliver(_refusal(answer, waiter.amount_micro, answer.free_micro + lease.free))
 
     def give_up(self, lease: MemoryLease, late: list[Waiter]) -> None:
         """Answer 503 to those for whom another process did not return its credit in time."""
@@ -393,3 +388,10 @@ class LeaseBook:
             ]:
                 del self._leases[organisation_id]
                 self._scarce.discard(organisation_id)
+
+
+def _refusal(answer: Taken, amount_micro: int, free_micro: int) -> AppError:
+    if answer.cap is None:
+        return insufficient(amount_micro, free_micro)
+    cap = answer.cap
+    return cap_reached(cap.scope, cap.cap_micro, cap.renews_at, amount_micro=amount_micro, left_micro=free_micro)
