@@ -4,6 +4,7 @@ from decimal import Decimal, InvalidOperation
 
 MICRO = 1_000_000
 PLACES = 6
+MAX_CREDITS = 10**12  # what anyone may name as an amount: micro-credits of it fit a 64-bit column
 
 
 def to_text(micro: int) -> str:

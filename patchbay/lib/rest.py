@@ -1,6 +1,7 @@
 """What every REST router shares: list pages, paging parameters, times and amounts on the wire."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Generic, TypeVar
 
 from django.http import HttpRequest
@@ -8,7 +9,7 @@ from ninja import Query, Schema
 from pydantic import Field, PlainSerializer
 
 from patchbay.lib.actor import Actor
-from patchbay.lib.money import to_text
+from patchbay.lib.money import MAX_CREDITS, to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 T = TypeVar("T")
@@ -26,6 +27,12 @@ Credits = Annotated[
     int,
     PlainSerializer(to_text, return_type=str),
     Field(description="Credits as a decimal string with six places", json_schema_extra={"examples": ["12.345600"]}),
+]
+
+
+CreditsIn = Annotated[
+    Decimal,
+    Field(ge=0, le=MAX_CREDITS, decimal_places=6, description="Credits, up to six places"),
 ]
 
 

@@ -1,7 +1,7 @@
 """`Idempotency-Key` on the REST API's POSTs: the first answer is kept for a day and given again to a repeat.
 
-Chat has its own, in the transaction of its charge. A new API key is shown once and never stored, so making one takes
-no idempotency key.
+Chat has its own, in the transaction of its charge. The secret of an API key is shown once and never stored, so making
+or rotating one takes no idempotency key.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from patchbay.lib.errors import AppError, FieldError, InvalidError, from_excepti
 from patchbay.site.problems import problem_response
 
 MAX_LENGTH = 255
-_EXEMPT = {"/v1/keys"}
+_SECRET = re.compile(r"/v1/keys(/[^/]+/rotate)?")
 _ASKING = re.compile(r"/v1/gateway/providers/[^/]+/test")
 """A test changes nothing, and asks another machine: no transaction may wait for that."""
 
@@ -71,7 +71,7 @@ class IdempotencyMiddleware:
 
 
 def _is_covered(path: str) -> bool:
-    return path.startswith("/v1/") and path not in _EXEMPT and not _ASKING.fullmatch(path)
+    return path.startswith("/v1/") and not _SECRET.fullmatch(path) and not _ASKING.fullmatch(path)
 
 
 def _one_commit(request: HttpRequest) -> AbstractContextManager[object]:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from patchbay.kernel.keys.models import ApiKey
+from patchbay.kernel.ledger import queries as ledger
+from patchbay.kernel.plans.contracts import PlanTerms
 from patchbay.lib.actor import Actor
 from patchbay.lib.errors import FieldError, ForbiddenError, InvalidError
+from patchbay.lib.money import MAX_CREDITS, MICRO
 
 NAME_LENGTH = 120
 
@@ -18,6 +21,9 @@ class Wanted:
     permission: str
     environment: str
     expires_at: datetime | None
+    plan: PlanTerms
+    requests_per_minute: int | None = None
+    monthly_cap_micro: int | None = None
 
     def cleaned(self) -> "Wanted":
         """Return the terms with a tidy name; InvalidError names every faulty field."""
@@ -31,9 +37,20 @@ class Wanted:
             faults.append(FieldError("environment", "Choose from: live, test."))
         if self.expires_at is not None and (self.expires_at.tzinfo is None or self.expires_at <= datetime.now(UTC)):
             faults.append(FieldError("expires_at", "Choose a time in the future, with its time zone."))
+        faults += self._limit_faults()
         if faults:
             raise InvalidError("Some of the key's terms are not right.", fields=tuple(faults))
         return replace(self, name=name)
+
+    def _limit_faults(self) -> list[FieldError]:
+        faults = []
+        plan = self.plan
+        if self.requests_per_minute is not None and not 1 <= self.requests_per_minute <= plan.requests_per_minute:
+            message = f"Choose from 1 to {plan.requests_per_minute}, what the {plan.name} plan allows."
+            faults.append(FieldError("requests_per_minute", message))
+        if self.monthly_cap_micro is not None and not 0 <= self.monthly_cap_micro <= MAX_CREDITS * MICRO:
+            faults.append(FieldError("monthly_cap", f"Choose from 0 to {MAX_CREDITS} credits."))
+        return faults
 
 
 def require_may_manage(actor: Actor, *, environment: str) -> None:
@@ -52,6 +69,18 @@ def require_may_manage(actor: Actor, *, environment: str) -> None:
         )
     if maker.environment == ApiKey.Environment.TEST and environment != ApiKey.Environment.TEST:
         raise ForbiddenError("A test key manages test keys only.", next_step="Use a live key.")
+
+
+def require_unlimited(actor: Actor) -> None:
+    """Refuse a key with limits of its own: it could lift them, or make keys without any."""
+    if actor.kind != "key":
+        return
+    limited = ApiKey.objects.filter(pk=actor.key_id, requests_per_minute__isnull=False).exists()
+    if limited or any(budget.scope_id == actor.key_id for budget in ledger.list_budgets(actor.organisation_id)):
+        raise ForbiddenError(
+            "A key with a rate or cap of its own neither makes nor changes keys.",
+            next_step="Use a key without them, or the API keys page.",
+        )
 
 
 def made_by_owner(actor: Actor) -> bool:

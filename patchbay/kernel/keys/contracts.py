@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from patchbay.kernel.ledger.contracts import BudgetView
 from patchbay.lib.actor import Actor
 
 Permission = Literal["full", "read_only"]
 Environment = Literal["live", "test"]
 State = Literal["active", "expired", "revoked"]
-Refusal = Literal["unknown", "revoked", "expired", "unusable"]
+Refusal = Literal["unknown", "revoked", "expired", "replaced", "unusable"]
 """Why a key is refused; "unusable" is one of the others, when nobody looked which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as lists show it; `plug_id` None stands for the whole organisation. It holds nothing secret."""
+    """A key as lists show it; `plug_id` None stands for the whole organisation. It holds nothing secret.
+
+    `requests_per_minute` and `budget` are limits of its own, None where it has none. `previous_until` is until when the
+    secret before the last rotation is good, if there was one.
+    """
 
     id: str
     organisation_id: str
@@ -31,6 +36,14 @@ class Key:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    requests_per_minute: int | None
+    previous_until: datetime | None
+    budget: BudgetView | None
+
+    @property
+    def is_rotating(self) -> bool:
+        """Whether two secrets are good now."""
+        return self.state == "active" and self.previous_until is not None and self.previous_until > datetime.now(UTC)
 
     @property
     def state(self) -> State:
@@ -52,7 +65,11 @@ class CreatedKey:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a valid key allows; `expires_at` is in seconds since 1970, rates are requests per minute."""
+    """What a valid key allows; `expires_at` is in seconds since 1970, rates are requests per minute.
+
+    `requests_per_minute` is the plan's, `key_requests_per_minute` the key's own. `budgets` are the ids of the caps that
+    apply, the key's and the organisation's: hold on them with `usage.services.hold_all`.
+    """
 
     key_id: str
     organisation_id: str
@@ -64,6 +81,8 @@ class Grant:
     requests_per_minute: int
     plan_code: str
     made_by_owner: bool = False
+    key_requests_per_minute: int | None = None
+    budgets: tuple[str, ...] = ()
 
     @property
     def is_test(self) -> bool:

@@ -22,6 +22,11 @@ class ApiKey(models.Model):
     environment = models.CharField(max_length=4, choices=Environment.choices)
     prefix = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
+    previous_digest = models.CharField(
+        max_length=64, unique=True, null=True, help_text="Of the secret before a rotation"
+    )
+    previous_until = models.DateTimeField(null=True, help_text="Until when that secret is good")
+    requests_per_minute = models.PositiveIntegerField(null=True, help_text="None: as many as the plan allows")
     made_by_owner = models.BooleanField(default=False, help_text="Made by an owner, or by a key of one")
     created_by = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)

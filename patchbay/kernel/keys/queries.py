@@ -1,6 +1,6 @@
 """Reading API keys, never their secrets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,19 +9,20 @@ from django.db.models import Q, QuerySet
 from patchbay.kernel.keys import scopes
 from patchbay.kernel.keys.contracts import Key, PlugScope
 from patchbay.kernel.keys.models import ApiKey
+from patchbay.kernel.ledger import queries as ledger
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.paging import DEFAULT_LIMIT, Page, page_of
 
 
 def list_keys(organisation_id: str) -> list[Key]:
     """Return an organisation's keys, newest first, the revoked ones included."""
-    return [shown(row) for row in ApiKey.objects.filter(organisation_id=organisation_id).order_by("-id")]
+    return _show(organisation_id, ApiKey.objects.filter(organisation_id=organisation_id).order_by("-id"))
 
 
 def page_keys(organisation_id: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page[Key]:
     """Return one page of an organisation's keys, newest first."""
     page = page_of(ApiKey.objects.filter(organisation_id=organisation_id), limit=limit, cursor=cursor)
-    return Page([shown(row) for row in page.data], page.next_cursor)
+    return Page(_show(organisation_id, page.data), page.next_cursor)
 
 
 def get_key(organisation_id: str, key_id: str) -> Key:
@@ -34,7 +35,7 @@ def get_key(organisation_id: str, key_id: str) -> Key:
 
 def list_plug_keys(organisation_id: str, plug_id: str) -> list[Key]:
     """Return the usable keys that are for one plug, oldest first: these end with it."""
-    return [shown(row) for row in plug_keys(organisation_id, plug_id)]
+    return _show(organisation_id, plug_keys(organisation_id, plug_id))
 
 
 def plug_keys(organisation_id: str, plug_id: str) -> QuerySet[ApiKey]:
@@ -55,5 +56,11 @@ def usable(organisation_id: str | None = None) -> QuerySet[ApiKey]:
 
 def shown(row: ApiKey) -> Key:
     """Return a row as it may be shown."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in Key.__slots__}
-    return Key(**values)
+    return _show(row.organisation_id, [row])[0]
+
+
+def _show(organisation_id: str, rows: Iterable[ApiKey]) -> list[Key]:
+    budgets = {budget.scope_id: budget for budget in ledger.list_budgets(organisation_id) if budget.scope == "key"}
+    columns = [name for name in Key.__slots__ if name != "budget"]
+    values: list[dict[str, Any]] = [{name: getattr(row, name) for name in columns} for row in rows]
+    return [Key(**value, budget=budgets.get(value["id"])) for value in values]

@@ -1,28 +1,52 @@
-"""Making, checking and revoking API keys."""
+"""Making, checking, changing, rotating and revoking API keys."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import TypedDict, Unpack, cast
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db.models import Q
 
 from patchbay.kernel.accounts import services as accounts
 from patchbay.kernel.audit import services as audit
 from patchbay.kernel.keys import scopes, token
 from patchbay.kernel.keys.cache import GrantCache, announced, changed
-from patchbay.kernel.keys.checks import Wanted, made_by_owner, require_may_manage, require_not_to_outlive
+from patchbay.kernel.keys.checks import (
+    Wanted,
+    made_by_owner,
+    require_may_manage,
+    require_not_to_outlive,
+    require_unlimited,
+)
 from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission, PlugScopes, Refusal
 from patchbay.kernel.keys.last_use import LastUse
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.kernel.keys.queries import plug_keys, shown, usable
+from patchbay.kernel.ledger import queries as balances
+from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans import services as entitlements
 from patchbay.lib.actor import Actor
-from patchbay.lib.errors import NotFoundError, UnauthenticatedError, UnavailableError
+from patchbay.lib.errors import (
+    ConflictError,
+    FieldError,
+    InvalidError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from patchbay.lib.money import to_text
 from patchbay.lib.shared.state import epoch
+
+DEFAULT_OVERLAP = 24 * 3600
+MAX_OVERLAP = 7 * 24 * 3600
 
 _REFUSALS: dict[Refusal, tuple[str, str]] = {
     "unknown": ("This API key is not known here.", "Check the key, or make a new one."),
     "revoked": ("This API key was revoked.", "Use another key, or make a new one."),
     "expired": ("This API key has expired.", "Use another key, or make a new one."),
+    "replaced": ("This secret of the API key was replaced by a newer one.", "Use the key's new secret."),
     "unusable": ("This API key is not known here, was revoked or has expired.", "Check the key, or make a new one."),
 }
 _grants = GrantCache()
@@ -38,18 +62,24 @@ def create_key(
     permission: Permission = "full",
     environment: Environment = "live",
     expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
+    monthly_cap_micro: int | None = None,
     secret: str | None = None,
 ) -> CreatedKey:
     """Make a key; its secret is in the answer and nowhere else. Editors and owners.
 
     `secret` is for a key whose maker must know it beforehand (the demo's); it is as random as one of ours.
 
-    `plug_id` is the id or slug of a plug of the organisation, or None for all of them. InvalidError names the
-    fields; PlanLimitError when the plan has no more keys; ForbiddenError when a key makes one that may do more than
-    itself; NotFoundError for a plug that the organisation cannot see.
+    `plug_id` is the id or slug of a plug of the organisation, or None for all of them. `requests_per_minute` and
+    `monthly_cap_micro` limit this key alone, within the plan's rate and the organisation's credits. InvalidError
+    names the fields; PlanLimitError when the plan has no more keys; ForbiddenError when a key makes one that may do
+    more than itself; NotFoundError for a plug that the organisation cannot see.
     """
-    wanted = Wanted(name, permission, environment, expires_at).cleaned()
+    plan = plans.get_plan(actor.organisation_id)
+    limits = (requests_per_minute, monthly_cap_micro)
+    wanted = Wanted(name, permission, environment, expires_at, plan, *limits).cleaned()
     require_may_manage(actor, environment=environment)
+    require_unlimited(actor)
     require_not_to_outlive(actor, expires_at)
     accounts.lock_organisation(actor.organisation_id)  # or two at once would both count one too few
     entitlements.require(actor.organisation_id, "api_keys", used=usable(actor.organisation_id).count())
@@ -65,22 +95,117 @@ def create_key(
         made_by_owner=made_by_owner(actor),
         created_by=actor.name[:200],
         expires_at=expires_at,
+        requests_per_minute=requests_per_minute,
     )
     terms = {"permission": permission, "environment": environment, "plug_id": row.plug_id, "expires_at": expires_at}
-    _record(actor, row, "key.created", {"prefix": row.prefix, **terms})
+    if monthly_cap_micro is not None:
+        _set_cap(row, monthly_cap_micro)
+    _record(actor, row, "key.created", {"prefix": row.prefix, **terms, **_limits(shown(row))})
     announced()  # some process may remember that there is no such key
     return CreatedKey(shown(row), secret)
 
 
-def revoke_key(*, actor: Actor, key_id: str) -> Key:
-    """End a key: when this returns, every process refuses it. Revoking twice is no fault. Editors and owners.
+class KeyChanges(TypedDict, total=False):
+    """What of a key may change; None lifts a limit."""
 
+    name: str
+    requests_per_minute: int | None
+    monthly_cap_micro: int | None
+
+
+@transaction.atomic
+def update_key(*, actor: Actor, key_id: str, **changes: Unpack[KeyChanges]) -> Key:
+    """Rename a key, or give it another rate or monthly cap; what is not named stays. Editors and owners.
+
+    Holds in every process once the transaction has committed. InvalidError names the fields; ConflictError for a key
+    that was revoked or has expired; NotFoundError for another organisation's; ForbiddenError for a key with limits.
+    """
+    row = _active(actor, key_id)
+    before = shown(row)
+    cap = before.budget.cap_micro if before.budget else None
+    wanted = Wanted(
+        changes.get("name", row.name),
+        row.permission,
+        row.environment,
+        None,
+        plans.get_plan(actor.organisation_id),
+        changes.get("requests_per_minute"),  # as it stands it may be above a plan that became smaller
+        changes.get("monthly_cap_micro"),
+    ).cleaned()
+    row.name = wanted.name
+    row.requests_per_minute = changes.get("requests_per_minute", row.requests_per_minute)
+    row.save(update_fields=["name", "requests_per_minute"])
+    if "monthly_cap_micro" in changes and changes["monthly_cap_micro"] != cap:
+        _set_cap(row, changes["monthly_cap_micro"])
+    after = shown(row)
+    old, new = {"name": before.name, **_limits(before)}, {"name": after.name, **_limits(after)}
+    if differing := {name: [old[name], new[name]] for name in new if old[name] != new[name]}:
+        _record(actor, row, "key.changed", differing)
+        changed()
+    return after
+
+
+def rotate_key(*, actor: Actor, key_id: str, overlap_seconds: int = DEFAULT_OVERLAP) -> CreatedKey:
+    """Give a key a new secret, which is in the answer and nowhere else. Editors and owners.
+
+    The secret before is good for `overlap_seconds` more (0 to 7 days), one before that no longer. All else stays: id,
+    scope, rate, cap, usage. Runs its own transaction: when this returns it is true in every process. Refuses as
+    `update_key` does, and a key that would hand out a secret which outlives or may do more than itself.
+    """
+    if not 0 <= overlap_seconds <= MAX_OVERLAP:
+        fault = FieldError("overlap_seconds", f"Choose from 0 to {MAX_OVERLAP} seconds (7 days).")
+        raise InvalidError("The overlap is not possible.", fields=(fault,))
+    with transaction.atomic(durable=True):
+        row = _active(actor, key_id)
+        require_not_to_outlive(actor, row.expires_at)
+        secret, before = token.new_token(row.environment), row.prefix
+        row.previous_digest = row.digest if overlap_seconds else None
+        row.previous_until = datetime.now(UTC) + timedelta(seconds=overlap_seconds) if overlap_seconds else None
+        row.prefix, row.digest = secret[: token.PREFIX_LENGTH], token.digest(secret)
+        # Who rotates learns the secret: it is an owner's only if an owner made the key and rotates it.
+        row.made_by_owner = row.made_by_owner and made_by_owner(actor)
+        row.save(update_fields=["prefix", "digest", "previous_digest", "previous_until", "made_by_owner"])
+        _record(
+            actor, row, "key.rotated", {"prefix": [before, row.prefix], "previous_secret_until": row.previous_until}
+        )
+        changed()
+    return CreatedKey(shown(row), secret)
+
+
+def _active(actor: Actor, key_id: str) -> ApiKey:
+    """Return a key that is to be changed, locked; refuse whom it does not belong to, and what has ended."""
+    row = _get(actor, key_id)
+    require_may_manage(actor, environment=row.environment)
+    require_unlimited(actor)
+    if (state := shown(row).state) != "active":
+        raise ConflictError(f"This key is {state}.", next_step="Make a new key.")
+    return row
+
+
+def _get(actor: Actor, key_id: str) -> ApiKey:
+    row = ApiKey.objects.select_for_update().filter(organisation_id=actor.organisation_id, pk=key_id).first()
+    if row is None:
+        raise NotFoundError("There is no such key.")
+    return row
+
+
+def _set_cap(row: ApiKey, cap_micro: int | None) -> None:
+    ledger.set_budget(organisation_id=row.organisation_id, scope="key", scope_id=row.pk, cap_micro=cap_micro)
+
+
+def _limits(key: Key) -> dict[str, object]:
+    cap = to_text(key.budget.cap_micro) if key.budget else None
+    return {"requests_per_minute": key.requests_per_minute, "monthly_cap": cap}
+
+
+def revoke_key(*, actor: Actor, key_id: str) -> Key:
+    """End a key, with the secret before its last rotation: when this returns, every process refuses both.
+
+    Revoking twice is no fault. Editors and owners.
     Runs its own transaction, because only a commit makes it true; NotFoundError for another organisation's key.
     """
     with transaction.atomic(durable=True):
-        row = ApiKey.objects.select_for_update().filter(organisation_id=actor.organisation_id, pk=key_id).first()
-        if row is None:
-            raise NotFoundError("There is no such key.")
+        row = _get(actor, key_id)
         require_may_manage(actor, environment=row.environment)
         if row.revoked_at is None:
             _revoke(actor, row)
@@ -135,6 +260,11 @@ def find_cached(secret: str) -> Grant | None:
     return grant
 
 
+def forget_grants() -> None:
+    """Have every process read grants anew once the caller's transaction has committed: a budget has changed."""
+    changed()
+
+
 def register_plug_scopes(source: PlugScopes) -> None:
     """Say where the plugs that a key may be scoped to come from; called once, in the `ready()` of what has plugs."""
     scopes.register(source)
@@ -159,25 +289,32 @@ def _load(digest: str) -> Grant:
 
 
 def _read(digest: str) -> Grant | Refusal:
-    row = ApiKey.objects.filter(digest=digest).first()
+    row = ApiKey.objects.filter(Q(digest=digest) | Q(previous_digest=digest)).first()
     if row is None:
         return "unknown"
     if row.revoked_at:
         return "revoked"
     if row.expires_at and row.expires_at <= datetime.now(UTC):
         return "expired"
+    ends = [row.expires_at] if row.expires_at else []
+    if row.digest != digest and row.previous_until:
+        if row.previous_until <= datetime.now(UTC):
+            return "replaced"
+        ends.append(row.previous_until)
     plan = plans.get_plan(row.organisation_id)
     return Grant(
         key_id=row.pk,
         organisation_id=row.organisation_id,
         plug_id=row.plug_id,
-        permission=shown(row).permission,
-        environment=shown(row).environment,
+        permission=cast(Permission, row.permission),
+        environment=cast(Environment, row.environment),
         name=row.name,
-        expires_at=row.expires_at.timestamp() if row.expires_at else None,
+        expires_at=min(ends).timestamp() if ends else None,
         requests_per_minute=plan.requests_per_minute,
         plan_code=plan.code,
         made_by_owner=row.made_by_owner,
+        key_requests_per_minute=row.requests_per_minute,
+        budgets=balances.list_caps(row.organisation_id, key_id=row.pk),
     )
 
 
@@ -193,8 +330,12 @@ def _refuse(reason: Refusal) -> UnauthenticatedError:
 
 
 def _list_usable() -> frozenset[str]:
-    return frozenset(usable().values_list("digest", flat=True))
+    now = datetime.now(UTC)
+    rows = usable().values_list("digest", "previous_digest", "previous_until")
+    return frozenset(
+        chain.from_iterable([digest, old] if old and until and until > now else [digest] for digest, old, until in rows)
+    )
 
 
-def _record(actor: Actor, row: ApiKey, action: str, changes: dict[str, object]) -> None:
+def _record(actor: Actor, row: ApiKey, action: str, changes: Mapping[str, object]) -> None:
     audit.record(actor=actor, action=action, target_type="key", target_id=row.pk, target_name=row.name, changes=changes)

@@ -264,7 +264,7 @@ def set_budget(*, organisation_id: str, scope: BudgetScope, scope_id: str, cap_m
     if cap_micro is not None and (less := caps.change(account, cap_micro, now)):
         clawback(organisation_id=account, amount_micro=less, idempotency_key=moves.new_key())
         recalls.mark_scarce(account, now)
-        transaction.on_commit(lambda: _call_back(account))
+        transaction.on_commit(lambda: _call_back(account), robust=True)
     return row.id
 
 
