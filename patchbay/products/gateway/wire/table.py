@@ -6,7 +6,8 @@ from patchbay.lib.errors import FieldError
 from patchbay.products.gateway.wire import chat, embeddings, messages, responses
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, Translation, UnsupportedError, Wire
 from patchbay.products.gateway.wire.reading import read_body
-from patchbay.products.gateway.wire.translate import chat_to_messages, messages_to_chat
+from patchbay.products.gateway.wire.translate import chat_to_messages, messages_to_chat, responses_to_chat
+from patchbay.products.gateway.wire.translate.compose import compose
 from patchbay.products.gateway.wire.translate.guard import guard
 
 WIRES: dict[Format, Wire] = {
@@ -17,6 +18,10 @@ WIRES: dict[Format, Wire] = {
 }
 _TABLE: dict[Format, tuple[tuple[Format, Translation], ...]] = {
     "chat": (("messages", guard(chat_to_messages.TRANSLATION)),),
+    "responses": (
+        ("chat", guard(responses_to_chat.TRANSLATION)),
+        ("messages", guard(compose(responses_to_chat.WITH_THOUGHT, chat_to_messages.TRANSLATION))),
+    ),
     "messages": (("chat", guard(messages_to_chat.TRANSLATION)),),
 }
 """For a format asked in, the formats it can be translated to, best first."""

@@ -5,11 +5,13 @@ import json
 from anthropic.types import Message, RawMessageStreamEvent
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from patchbay.products.gateway.wire.sse import cut_events, read_event
 
 _messages_events = TypeAdapter(RawMessageStreamEvent)
+_responses_events = TypeAdapter(ResponseStreamEvent)
 
 
 def read_events(stream):
@@ -89,3 +91,58 @@ def _apply(block, delta):
     kind = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}[delta["type"]]
     block[kind] = block.get(kind, "") + delta[kind]
     return ""
+
+
+def fold_responses(stream):
+    """Return the response that a responses stream makes of its items; the last event's must be the same."""
+    response, opened, output, last = None, None, [], None
+    for number, (name, data) in enumerate(read_events(stream)):
+        event = json.loads(data)
+        assert (event["type"], event["sequence_number"]) == (name, number)
+        _responses_events.validate_python(event)
+        if name == "response.created":
+            assert response is None
+            response = event["response"]
+        elif name == "response.output_item.added":
+            assert opened is None
+            assert event["output_index"] == len(output)
+            opened = _Opened(event["item"])
+        elif name == "response.output_item.done":
+            assert event["item"]["id"] == opened.item["id"]
+            opened.check(event["item"])
+            output.append(event["item"])
+            opened = None
+        elif name in ("response.completed", "response.incomplete"):
+            assert opened is None
+            last = event["response"]
+        elif name != "response.in_progress":
+            assert event["item_id"] == opened.item["id"]
+            opened.note(name, event)
+    assert last["output"] == output
+    assert last["id"] == response["id"]
+    Response.model_validate(last)
+    return last
+
+
+class _Opened:
+    """An item under way: its deltas must make what its done events say."""
+
+    def __init__(self, item):
+        self.item = item
+        self.text = ""
+
+    def note(self, name, event):
+        if name.endswith(".delta"):
+            self.text += event["delta"]
+        elif name.endswith("_part.done"):
+            part = event["part"]
+            assert part.get("text", part.get("refusal")) == self.text
+        elif name.endswith(".done"):
+            assert self.text == event.get("text", event.get("arguments", event.get("refusal")))
+
+    def check(self, item):
+        if item["type"] == "function_call":
+            assert item["arguments"] == self.text
+        else:
+            parts = item["content"] if item["type"] == "message" else item["summary"]
+            assert "".join(part.get("text", part.get("refusal")) for part in parts) == self.text

@@ -1,0 +1,134 @@
+"""A chat stream as a responses stream.
+
+One item is open at a time: it is added with the first delta of its kind and done when another begins or the choice
+finishes. Every event has the next sequence number; the last carries the whole response.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from patchbay.products.gateway.errors import ModelBrokenError
+from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.reading import read_answer_body
+from patchbay.products.gateway.wire.sse import DONE_DATA, cut_events, read_data, write_event
+from patchbay.products.gateway.wire.translate.responses_to_chat.answer import Names, response_of
+from patchbay.products.gateway.wire.translate.responses_to_chat.open_items import (
+    OpenCall,
+    OpenItem,
+    OpenReasoning,
+    OpenRefusal,
+    OpenText,
+)
+
+_PING = b": ping\n\n"
+
+
+class ResponsesEvents:
+    """See `EventTranslator`."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._names = Names(asked)
+        self._begun = False
+        self._sequence = 0
+        self._output: list[Body] = []
+        self._open: OpenItem | None = None
+        self._open_call = -1
+        self._calls: set[int] = set()
+        self._finish_reason: str | None = None
+        self._usage: Body | None = None
+
+    def feed(self, events: bytes) -> bytes:
+        """Translate whole events of a chat stream."""
+        return b"".join([self._translate(event) for event in cut_events(events)])
+
+    def final(self, events: bytes) -> bytes:
+        """Return the last events: what is still open is done, then the whole response."""
+        said = self.feed(events) + self._begin() + self._close()
+        response = response_of(self._asked, self._output, finish_reason=self._finish_reason, usage=self._usage)
+        return said + self._write([(f"response.{response['status']}", {"response": response})])
+
+    def _translate(self, event: bytes) -> bytes:
+        data = read_data(event)
+        if not data:
+            return _PING
+        if data == DONE_DATA:
+            return b""
+        chunk = read_answer_body(data)
+        self._usage = chunk.get("usage") or self._usage
+        said = self._begin()
+        for choice in chunk.get("choices") or ():
+            if choice.get("index", 0) == 0:
+                said += self._translate_choice(choice)
+        return said
+
+    def _begin(self) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        response = response_of(self._asked, [], status="in_progress")
+        return self._write(
+            [("response.created", {"response": response}), ("response.in_progress", {"response": response})]
+        )
+
+    def _translate_choice(self, choice: Body) -> bytes:
+        delta = choice.get("delta") or {}
+        said = b""
+        if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+            said += self._add(OpenReasoning, thought)
+        if blocks := delta.get("thinking_blocks"):
+            said += self._add(OpenReasoning, "", blocks)
+        if text := delta.get("content"):
+            said += self._add(OpenText, text)
+        if refusal := delta.get("refusal"):
+            said += self._add(OpenRefusal, refusal)
+        for call in delta.get("tool_calls") or ():
+            said += self._add_call(call)
+        if choice.get("finish_reason"):
+            self._finish_reason = choice["finish_reason"]
+            said += self._close()
+        return said
+
+    def _add(
+        self,
+        kind: type[OpenReasoning] | type[OpenText] | type[OpenRefusal],
+        text: str,
+        thought: Sequence[Body] = (),
+    ) -> bytes:
+        said, item = b"", self._open
+        if not isinstance(item, kind):
+            said = self._close()
+            self._open = item = kind(self._names, len(self._output))
+            said += self._write(item.begin())
+        if isinstance(item, OpenReasoning):
+            item.blocks += thought
+        return said + (self._write(item.go_on(text)) if text else b"")
+
+    def _add_call(self, call: Body) -> bytes:
+        index, function = call.get("index", 0), call.get("function") or {}
+        said = b""
+        if index not in self._calls:
+            said = self._close()
+            self._calls.add(index)
+            self._open_call = index
+            self._open = OpenCall(self._names, len(self._output), call.get("id"), function["name"])
+            said += self._write(self._open.begin())
+        elif self._open_call != index or not isinstance(self._open, OpenCall):
+            raise ModelBrokenError("The model provider mixed the arguments of several tool calls.")
+        arguments = function.get("arguments")
+        return said + (self._write(self._open.go_on(arguments)) if arguments else b"")
+
+    def _close(self) -> bytes:
+        if self._open is None:
+            return b""
+        opened, self._open = self._open, None
+        said = self._write(opened.end())
+        self._output.append(opened.item())
+        return said
+
+    def _write(self, events: list[tuple[str, dict[str, Any]]]) -> bytes:
+        said = b""
+        for name, body in events:
+            said += write_event(name, {"type": name, "sequence_number": self._sequence, **body})
+            self._sequence += 1
+        return said
