@@ -22,6 +22,12 @@ RARER = (
 """Items that most acts have none of: kept in one column, so that a settle is not dearer for them."""
 
 
+LATENCY_BOUNDS = tuple(sorted({round(2 ** (step / 4)) for step in range(80)}))
+"""Bins of latencies in milliseconds, each up to its bound, a fifth wider than the one before; the last has no end."""
+SLOT_MINUTES = 10
+"""Sums are made of stretches so long: fine enough for a day's picture, few enough for a year's."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -91,6 +97,24 @@ class Claim:
     @property
     def is_replay(self) -> bool:
         return self.response is not None
+
+
+class UsageSum(msgspec.Struct, gc=False):
+    """Records of one organisation for one model in one slot of `SLOT_MINUTES` from `start`, summed up.
+
+    `latencies` counts them by the index of their bin in `LATENCY_BOUNDS`; `counts` are those of `RARER` items.
+    """
+
+    organisation_id: str
+    start: datetime
+    model: str
+    requests: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost_micro: int = 0
+    latencies: dict[int, int] = {}
+    counts: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ class GatewayConfig(AppConfig):
     label = "gateway"
 
     def ready(self) -> None:
+        from patchbay.products.gateway import tasks  # noqa: F401  registers tasks and schedules
         from patchbay.products.gateway.engine import registry
         from patchbay.products.gateway.providers.offline.provider import OfflineProvider
 

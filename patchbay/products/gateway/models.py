@@ -174,8 +174,8 @@ class RequestBody(models.Model):
 class RequestRollup(models.Model):
     """Requests of one organisation for one model in one stretch of time: sums, and how many took how long.
 
-    `seconds` is the stretch's length (600 or 3600) and `start` when it begins. `latencies` is JSON: how many requests
-    fell into each bin of `rollup.BOUNDS`, errors left out.
+    `seconds` is the stretch's length (600 or 3600) and `start` when it begins. `latencies` counts requests by the
+    index of their bin in `usage.contracts.LATENCY_BOUNDS`, failed ones left out; `counts` are of rarer tokens.
     """
 
     id = models.BigAutoField(primary_key=True, editable=False)
@@ -190,6 +190,7 @@ class RequestRollup(models.Model):
     completion_tokens = models.PositiveBigIntegerField(default=0)
     cost_micro = models.BigIntegerField(default=0)
     latencies = models.JSONField(default=dict)
+    counts = models.JSONField(default=dict)
 
     class Meta:
         constraints = [

@@ -1,0 +1,111 @@
+"""Summing the request log up as it grows, so that a picture of a month costs what a picture of a day does.
+
+Records and failures are numbered; a mark says up to where each was summed up, and what lies above it, the live tail, is
+summed up when it is looked at (`queries.figures`). On PostgreSQL a transaction that is still open may yet bring a
+lower number than the newest one seen, so the mark follows only to where the newest was `SETTLED` ago: by then every
+transaction of that time has ended (`IDLE_IN_TRANSACTION_SECONDS`, and writers that commit within seconds).
+"""
+
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from patchbay.products.gateway.models import FailedRequest, RequestBody, RequestRollup, RollupMark
+from patchbay.products.gateway.queries.sums import COUNTED, LEVELS, SOURCES, Sums, at_level, include, newest, sum_source
+
+SETTLED = timedelta(seconds=60)
+SLICE = 100_000
+"""Rows summed up at once: about a second of reading, without a lock."""
+KEPT = {LEVELS[0]: timedelta(days=14), LEVELS[1]: timedelta(days=400)}
+FAILURES_KEPT = timedelta(days=30)
+_PRUNED_AT_ONCE = 5_000
+_MERGED_AT_ONCE = 500
+
+
+def roll_up() -> int:
+    """Sum up what came since the last time; returns how many positions were passed."""
+    return sum(_follow(source) for source in SOURCES)
+
+
+def prune() -> int:
+    """Drop kept bodies that expired, old failures and old sums; returns how many rows went."""
+    now = timezone.now()
+    gone = _drop(RequestBody, RequestBody.objects.filter(expires_at__lte=now))
+    gone += _drop(FailedRequest, FailedRequest.objects.filter(created_at__lt=now - FAILURES_KEPT))
+    for seconds, kept in KEPT.items():
+        gone += _drop(RequestRollup, RequestRollup.objects.filter(seconds=seconds, start__lt=now - kept))
+    return gone
+
+
+def _drop(model: Any, rows: Any) -> int:
+    gone = 0
+    while some := list(rows.values_list("pk", flat=True)[:_PRUNED_AT_ONCE]):  # short transactions: others write too
+        gone += model.objects.filter(pk__in=some).delete()[0]
+    return gone
+
+
+def _follow(source: str) -> int:
+    mark, _ = RollupMark.objects.get_or_create(source=source)
+    seen = _settled(mark)
+    passed = 0
+    while mark.position < seen:
+        up_to = min(mark.position + SLICE, seen)
+        sums = sum_source(source, after=mark.position, up_to=up_to)  # read before anything is locked
+        if not _add(source, mark.position, up_to, sums):
+            break  # another worker was faster
+        passed += up_to - mark.position
+        mark.position = up_to
+    return passed
+
+
+def _settled(mark: RollupMark) -> int:
+    """Return up to where nothing new can appear; notes where the newest is now, for the next time."""
+    now, latest = timezone.now(), newest(mark.source)
+    if _positions_follow_commits():
+        return latest
+    if mark.seen_at is not None and now - mark.seen_at < SETTLED:
+        return mark.position
+    settled = mark.seen
+    RollupMark.objects.filter(pk=mark.pk).update(seen=latest, seen_at=now)
+    return settled
+
+
+def _positions_follow_commits() -> bool:
+    """SQLite has one writer; PostgreSQL numbers a row before its transaction ends."""
+    return connection.vendor == "sqlite"
+
+
+@transaction.atomic
+def _add(source: str, position: int, up_to: int, sums: Sums) -> bool:
+    """Add sums to the rows and move the mark, in one transaction; False when the mark is not where it was read."""
+    mark = RollupMark.objects.select_for_update().get(source=source)
+    if mark.position != position:
+        return False
+    for level in LEVELS:
+        rows = iter(at_level(sums, level).items())
+        while some := dict(islice(rows, _MERGED_AT_ONCE)):
+            _merge(level, some)
+    mark.position = up_to
+    mark.save(update_fields=["position"])
+    return True
+
+
+def _merge(level: int, wanted: Sums) -> None:
+    there = RequestRollup.objects.filter(
+        seconds=level,
+        organisation_id__in={key[0] for key in wanted},
+        start__in={key[1] for key in wanted},
+        model__in={key[2] for key in wanted},
+    )
+    for row in there:
+        if (sums := wanted.get((row.organisation_id, row.start, row.model))) is not None:
+            include(sums, row)
+    RequestRollup.objects.bulk_create(
+        wanted.values(),
+        update_conflicts=True,
+        unique_fields=["organisation_id", "seconds", "start", "model"],
+        update_fields=[*COUNTED, "latencies", "counts"],
+    )
