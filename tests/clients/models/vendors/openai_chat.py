@@ -9,8 +9,9 @@ Body = dict[str, Any]
 USAGE = Usage()
 
 
-def answer(body: Body) -> Answer:
-    reply = think(understand(body))
+def answer(body: Body, reply: Reply | None = None) -> Answer:
+    """Answer by what the call says, or by a reply given."""
+    reply = reply or think(understand(body))
     if not body.get("stream"):
         return whole(_completion(body, reply), x_request_id="req_upstream_1")
     return Answer(events=tuple(_events(body, reply)), headers={"x-request-id": "req_upstream_1"})

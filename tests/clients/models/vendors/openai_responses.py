@@ -10,8 +10,9 @@ from tests.clients.models.vendors.openai_chat import USAGE
 Body = dict[str, Any]
 
 
-def answer(body: Body) -> Answer:
-    reply = think(understand(body))
+def answer(body: Body, reply: Reply | None = None) -> Answer:
+    """Answer by what the call says, or by a reply given."""
+    reply = reply or think(understand(body))
     if not body.get("stream"):
         return whole(_response(body, reply), x_request_id="req_upstream_2")
     return Answer(events=tuple(_events(body, reply)), headers={"x-request-id": "req_upstream_2"})
