@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from patchbay.config.cli import _parser, main
-from patchbay.config.cli.serve import _require_free
+from patchbay.config.cli.server import require_free
 from patchbay.config.environment import SettingError
 
 
@@ -42,11 +42,11 @@ def test_an_address_that_is_taken_is_refused_before_anything_is_set_up() -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingError, match=f"127.0.0.1:{port} cannot be listened on .* choose another"):
-            _require_free("127.0.0.1", port)
-    _require_free("127.0.0.1", port)
+            require_free("127.0.0.1", port)
+    require_free("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "demo", "doctor", "openapi"])
+@pytest.mark.parametrize("command", ["serve", "gateway", "worker", "migrate", "demo", "doctor", "openapi"])
 def test_every_commands_help_says_what_it_does_with_an_example_that_is_right(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

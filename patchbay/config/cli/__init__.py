@@ -12,6 +12,7 @@ from patchbay.config.cli.setup_parsers import add_setup_commands
 from patchbay.config.environment import SettingError
 
 MAX_CONCURRENCY = 64
+MAX_WORKERS = 64
 
 _EXAMPLES = """\
 examples:
@@ -62,6 +63,12 @@ def _jobs_at_a_time(text: str) -> int:
     return int(text)
 
 
+def _workers(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; use one from 1 to {MAX_WORKERS}")
+    return int(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends wrong usage with what to do next."""
 
@@ -93,10 +100,26 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     serve = add(
-        "serve", "serve the pages and the API", "patchbay serve --demo", "patchbay serve --host 0.0.0.0 --port 9000"
+        "serve",
+        "serve the pages and the API",
+        "patchbay serve --demo",
+        "patchbay serve --host 0.0.0.0 --port 9000 --workers 4",
     )
-    serve.add_argument("--host", help="address to listen on (127.0.0.1)")
-    serve.add_argument("--port", type=_port, help="port to listen on (8000)")
+    gateway = add(
+        "gateway",
+        "serve the model doors alone, beside a `patchbay serve`",
+        "patchbay gateway --port 9001 --workers 4",
+    )
+    for server in (serve, gateway):
+        server.add_argument("--host", help="address to listen on (127.0.0.1)")
+        server.add_argument("--port", type=_port, help="port to listen on (8000)")
+        server.add_argument(
+            "--workers",
+            type=_workers,
+            default=1,
+            metavar="N",
+            help="processes to serve with (1); more, and every gateway, need PATCHBAY_REDIS_URL",
+        )
     serve.add_argument("--demo", action="store_true", help="make the demo organisation and print its sign-in and key")
     serve.add_argument("--no-worker", action="store_true", help="do not run background jobs beside the server")
 

@@ -8,11 +8,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     boot()
     from patchbay.kernel.jobs import worker
+    from patchbay.lib.shared import state
     from patchbay.lib.sqlite import Checkpointer
 
     checkpointer = Checkpointer()  # stands by while the server's leads
     checkpointer.start()
+    if follower := state.make_follower():
+        follower.start()
     try:
         return worker.run(concurrency=arguments.concurrency)
     finally:
+        if follower:
+            follower.stop()
         checkpointer.stop()

@@ -6,7 +6,6 @@ ticks of schedules. An enqueued job starts within `LOOK` seconds on this machine
 """
 
 import logging
-import os
 import signal
 import threading
 import time
@@ -17,6 +16,7 @@ from django.db import InterfaceError, OperationalError, connections
 from patchbay.kernel.jobs import dispatch, engine, liveness, scheduling
 from patchbay.kernel.jobs.errors import FencedError, InterruptedJobError, TimeLimitError
 from patchbay.kernel.jobs.running import RunningTask
+from patchbay.lib.supervisor import watch_parent
 
 LOOK = 0.1
 POLL = 0.5
@@ -25,7 +25,6 @@ DRAIN = 10.0
 INTERRUPT_GRACE = 2.0
 STUCK_AFTER = 30.0
 EXIT_RESTART = 75
-PARENT_FD = "PATCHBAY_PARENT_FD"
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ def run(*, concurrency: int = 1, stop_event: threading.Event | None = None) -> i
     if concurrency < 1:
         raise ValueError("A worker needs a concurrency of at least 1.")
     stop = stop_event or _stop_on_signals()
-    _stop_with_parent(stop)
+    watch_parent(stop.set)  # a worker that `supervisor` started ends with it
     return Worker(concurrency, stop).run()
 
 
@@ -190,14 +189,3 @@ def _stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return stop
-
-
-def _stop_with_parent(stop: threading.Event) -> None:
-    """A worker that `supervisor` started ends when the other end of its pipe is gone, however the parent ended."""
-    if descriptor := os.environ.pop(PARENT_FD, ""):
-
-        def watch() -> None:
-            os.read(int(descriptor), 1)
-            stop.set()
-
-        threading.Thread(target=watch, name="parent", daemon=True).start()
