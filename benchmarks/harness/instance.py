@@ -1,4 +1,4 @@
-"""A Patchbay of one's own: a real `patchbay serve` on a throw-away data folder, driven from outside."""
+"""A Patchbay of one's own: a real `patchbay serve` (or `gateway`) on a throw-away data folder, driven from outside."""
 
 import json
 import os
@@ -27,13 +27,18 @@ class Instance:
     """`start` and `kill` as often as you like; the data stays until the folder is removed."""
 
     def __init__(
-        self, *, data_dir: Path | None = None, database_url: str = "", arguments: tuple[str, ...] = ()
+        self,
+        *,
+        data_dir: Path | None = None,
+        database_url: str = "",
+        arguments: tuple[str, ...] = (),
+        command: str = "serve",
     ) -> None:
         self.data_dir = data_dir or Path(tempfile.mkdtemp(prefix="patchbay-bench-"))
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = self.data_dir / "serve.log"
-        self._arguments = arguments
+        self._arguments = (command, *arguments)
         self.environment = os.environ | {
             "PATCHBAY_DATA_DIR": str(self.data_dir),
             "PATCHBAY_PORT": str(self.port),
@@ -62,7 +67,7 @@ class Instance:
         """Start serving and return once it is ready."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "patchbay.config.cli", "serve", *self._arguments],
+                [sys.executable, "-m", "patchbay.config.cli", *self._arguments],
                 env=self.environment,
                 stdout=log,
                 stderr=log,

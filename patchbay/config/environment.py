@@ -43,7 +43,7 @@ def redis_url(name: str) -> str:
         (parts.scheme in {"redis", "rediss"} and parts.hostname) or (parts.scheme == "unix" and parts.path)
     ):
         raise SettingError(
-            f"{name}: {parts.scheme or text!r} is no address of a Redis; use redis://[user:password@]host:port/number,"
+            f"{name}: {(parts.scheme or text)!r} is no address of a Redis; use redis://[user:password@]host:port/number,"
             " rediss:// for TLS, or unix:///path/to/socket"
         )
     return text

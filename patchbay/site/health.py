@@ -1,4 +1,4 @@
-"""`/healthz`: this process lives. `/readyz`: it can do its work: database, ledger writer."""
+"""`/healthz`: this process lives. `/readyz`: it can do its work: database, shared state, ledger writer."""
 
 import asyncio
 import time
@@ -8,6 +8,8 @@ from django.db import connection
 from patchbay.kernel.usage import runtime
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import respond_json
+from patchbay.lib.errors import UnavailableError
+from patchbay.lib.shared import state
 
 STARTED = time.monotonic()
 
@@ -17,7 +19,11 @@ async def healthz(request: Request) -> None:
 
 
 async def readyz(request: Request) -> None:
-    checks = {"database": await asyncio.to_thread(_database_answers), "writer": runtime.is_healthy()}
+    checks = {
+        "database": await asyncio.to_thread(_database_answers),
+        "shared": await asyncio.to_thread(_shared_answers),
+        "writer": runtime.is_healthy(),
+    }
     ready = all(checks.values())
     body = {"status": "ready" if ready else "not ready", "checks": checks}
     headers = [] if ready else [(b"retry-after", b"2")]
@@ -33,3 +39,11 @@ def _database_answers() -> bool:
         return False
     finally:
         connection.close()
+
+
+def _shared_answers() -> bool:
+    try:
+        state.epoch().refresh()
+    except UnavailableError:
+        return False
+    return True

@@ -27,7 +27,14 @@ def test_help_needs_neither_django_nor_numpy() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["serve", "--port", "0"], ["serve", "--port", "x"], ["worker", "--concurrency", "0"], ["nonsense"], []],
+    [
+        ["serve", "--port", "0"],
+        ["serve", "--port", "x"],
+        ["worker", "--concurrency", "0"],
+        ["serve", "--workers", "0"],
+        ["nonsense"],
+        [],
+    ],
 )
 def test_wrong_usage_ends_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -64,6 +71,14 @@ def test_every_commands_help_says_what_it_does_with_an_example_that_is_right(
     [
         (["doctor"], {"PATCHBAY_PORT": "http"}, "PATCHBAY_PORT: 'http' is not a number from 1 to 65,535"),
         (["doctor", "--data-dir", "/dev/null/x"], {}, "choose a folder of your own with --data-dir"),
+        (["serve", "--workers", "2"], {}, "PATCHBAY_REDIS_URL: --workers 2 needs a Redis"),
+        (["serve", "--workers", "2"], {"PATCHBAY_REDIS_URL": "unix:///none"}, "Redis does not answer there; start it"),
+        (
+            ["serve"],
+            {"PATCHBAY_REDIS_URL": "localhost:6379"},
+            "PATCHBAY_REDIS_URL: 'localhost' is no address of a Redis",
+        ),
+        (["gateway"], {}, "PATCHBAY_REDIS_URL: a gateway needs a Redis"),
         (["migrate"], {"PATCHBAY_DATABASE_URL": "sqlite:////dev/null/x"}, "the database does not answer"),
         (["openapi", "--out", "/dev/null/x"], {}, "name a file that can be written"),
     ],
