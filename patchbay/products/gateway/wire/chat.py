@@ -12,8 +12,23 @@ from patchbay.lib.errors import AppError
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import openai_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
-from patchbay.products.gateway.wire.reading import decode_answer, decode_request, invalid, raw_bodies, text_bytes
-from patchbay.products.gateway.wire.sse import DONE_DATA, DONE_EVENT, EventCutter, read_data, read_event, write_data
+from patchbay.products.gateway.wire.reading import (
+    UNREADABLE,
+    decode_answer,
+    decode_request,
+    invalid,
+    raw_bodies,
+    text_bytes,
+)
+from patchbay.products.gateway.wire.sse import (
+    DONE_DATA,
+    DONE_EVENT,
+    EventCutter,
+    Kept,
+    read_data,
+    read_event,
+    write_data,
+)
 
 MAX_CHOICES = 128
 _LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
@@ -103,15 +118,24 @@ class _Text(msgspec.Struct, gc=False):
 
 class _ChunkChoice(msgspec.Struct, gc=False):
     index: int = 0
-    delta: _Text | None = None
     finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
+    """What must be known of an event before it goes on; the rest is only checked to be JSON."""
+
     choices: list[_ChunkChoice] | None = None
     usage: Usage | None = None
     error: Any = None
     object: str | None = None
+
+
+class _SpokenChoice(msgspec.Struct, gc=False):
+    delta: _Text | None = None
+
+
+class _Spoken(msgspec.Struct, gc=False):
+    choices: list[_SpokenChoice] | None = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -125,6 +149,8 @@ class _Answer(msgspec.Struct, gc=False):
 
 _requests = msgspec.json.Decoder(_Request)
 _chunks = msgspec.json.Decoder(_Chunk)
+_decode_chunk = _chunks.decode
+_spoken = msgspec.json.Decoder(_Spoken)
 _answers = msgspec.json.Decoder(_Answer)
 
 
@@ -187,24 +213,31 @@ class ChatReader:
     gives the client the `[DONE]` that its SDK waits for.
     """
 
-    __slots__ = ("_choices", "_cutter", "_finished", "_hide_usage", "_last", "_produced", "ended", "usage")
+    __slots__ = ("_choices", "_cutter", "_finished", "_hide_usage", "_kept", "_last", "ended", "usage")
 
     def __init__(self, head: Head) -> None:
         self.usage: TokenUsage | None = None
         self.ended = False
         self._cutter = EventCutter()
+        self._kept = Kept(_spoken_bytes)
         self._hide_usage = not head.include_usage
         self._choices = head.choices
         self._finished: set[int] = set()
-        self._produced = 0
         self._last = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return the events that may go on, as they came."""
-        events = self._cutter.feed(chunk)
-        if len(events) == 1:
-            return self._follow(events[0])
-        return b"".join([self._follow(event) for event in events])
+        """Return the events that may go on, as they came.
+
+        Mostly a chunk is one event: then all that stands behind its `data: ` is one JSON text, which the decoder sees.
+        """
+        if chunk.startswith(b"data: {") and chunk.endswith(b"\n\n") and not self._cutter.held and not self.ended:
+            try:
+                said = _decode_chunk(chunk[6:])
+            except UNREADABLE:
+                pass  # several events, or one that is broken: the long way tells
+            else:
+                return self._pass(chunk, said)
+        return b"".join([self._follow(event) for event in self._cutter.feed(chunk)])
 
     def stop(self) -> None:
         """Read an event that lacked its blank line, then decide whether the answer is whole without `[DONE]`."""
@@ -217,7 +250,7 @@ class ChatReader:
         return self._last + DONE_EVENT
 
     def produced_bytes(self) -> int:
-        return self._produced
+        return self._kept.measured()
 
     def _follow(self, event: bytes) -> bytes:
         if self.ended:
@@ -228,19 +261,35 @@ class ChatReader:
         if data == DONE_DATA:
             self.ended = True
             return b""
-        chunk = decode_answer(_chunks, data)
-        if chunk.error is not None or chunk.object == "error" or _is_error(event):
-            raise ModelBrokenError("The model provider reported a failure in the midst of its answer.")
-        if chunk.usage is not None:
-            self.usage = to_usage(chunk.usage) or self.usage
-            if not chunk.choices and self._hide_usage:
+        if _is_error(event):
+            raise _failed()
+        return self._pass(event, decode_answer(_chunks, data))
+
+    def _pass(self, event: bytes, said: _Chunk) -> bytes:
+        if said.usage is not None or said.error is not None or said.object == "error":
+            if said.usage is None or said.error is not None:
+                raise _failed()
+            self.usage = to_usage(said.usage) or self.usage
+            if not said.choices and self._hide_usage:
                 return b""
-        for choice in chunk.choices or ():
-            if choice.delta is not None:
-                self._produced += _size(choice.delta)
+        for choice in said.choices or ():
             if choice.finish_reason is not None:
                 self._finished.add(choice.index)
+        self._kept.add(event)
         return event
+
+
+def _failed() -> ModelBrokenError:
+    return ModelBrokenError("The model provider reported a failure in the midst of its answer.")
+
+
+def _spoken_bytes(data: bytes) -> int:
+    """Return how much the data of an event says; data that is odd, but went on, counts for nothing."""
+    try:
+        choices = _spoken.decode(data).choices or ()
+    except UNREADABLE:
+        return 0
+    return sum(_size(choice.delta) for choice in choices if choice.delta is not None)
 
 
 def _is_error(event: bytes) -> bool:

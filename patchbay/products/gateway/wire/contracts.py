@@ -40,6 +40,10 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
 
     def sound(self) -> "TokenUsage":
         """Return it without negatives, no part larger than what is left of its whole."""
+        least = min(self.cached, self.cache_write, self.audio_prompt, self.image, self.reasoning, self.audio_completion)
+        read = self.cached + self.cache_write + self.audio_prompt + self.image
+        if least >= 0 and read <= self.prompt and self.reasoning + self.audio_completion <= self.completion:
+            return self
         prompt, completion = max(0, self.prompt), max(0, self.completion)
         cached, cache_write, audio_prompt, image = _parts(
             prompt, (self.cached, self.cache_write, self.audio_prompt, self.image)

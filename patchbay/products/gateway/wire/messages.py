@@ -13,8 +13,15 @@ from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import anthropic_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
-from patchbay.products.gateway.wire.reading import decode_answer, decode_request, invalid, raw_bodies, text_bytes
-from patchbay.products.gateway.wire.sse import EventCutter, read_data, write_event
+from patchbay.products.gateway.wire.reading import (
+    UNREADABLE,
+    decode_answer,
+    decode_request,
+    invalid,
+    raw_bodies,
+    text_bytes,
+)
+from patchbay.products.gateway.wire.sse import EventCutter, Kept, find_data, read_data, write_event
 
 BYTES_PER_TOKEN = 4
 """For what was written but never counted, because the stream was cut."""
@@ -81,11 +88,16 @@ class _Start(msgspec.Struct, gc=False):
 
 
 class _Event(msgspec.Struct, gc=False):
+    """What must be known of an event before it goes on; the rest is only checked to be JSON."""
+
     type: str
     message: _Start | None = None
+    usage: Usage | None = None
+
+
+class _Spoken(msgspec.Struct, gc=False):
     content_block: _Said | None = None
     delta: _Said | None = None
-    usage: Usage | None = None
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -96,6 +108,8 @@ class _Answer(msgspec.Struct, gc=False):
 
 _requests = msgspec.json.Decoder(_Request)
 _events = msgspec.json.Decoder(_Event)
+_decode_event = _events.decode
+_spoken = msgspec.json.Decoder(_Spoken)
 _answers = msgspec.json.Decoder(_Answer)
 
 
@@ -152,14 +166,14 @@ class MessagesReader:
     A stream that was cut has counted its prompt but not its completion: then `usage` is estimated by what was written.
     """
 
-    __slots__ = ("_counted", "_cutter", "_final", "_produced", "_usage", "ended")
+    __slots__ = ("_counted", "_cutter", "_final", "_kept", "_usage", "ended")
 
     def __init__(self) -> None:
         self.ended = False
         self._cutter = EventCutter()
         self._usage: Usage | None = None
         self._counted = False
-        self._produced = 0
+        self._kept = Kept(_spoken_bytes)
         self._final = b""
 
     @property
@@ -167,15 +181,19 @@ class MessagesReader:
         usage = to_usage(self._usage)
         if usage is None or self._counted:
             return usage
-        written = max(usage.completion, ceil_div(self._produced, BYTES_PER_TOKEN))
+        written = max(usage.completion, ceil_div(self.produced_bytes(), BYTES_PER_TOKEN))
         return msgspec.structs.replace(usage, completion=written, estimated=True)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return the events that may go on, as they came."""
-        events = self._cutter.feed(chunk)
-        if len(events) == 1:
-            return self._follow(events[0])
-        return b"".join([self._follow(event) for event in events])
+        """Return the events that may go on, as they came. Mostly a chunk is one event: then it is not cut."""
+        if (start := find_data(chunk)) and not self._cutter.held and not self.ended:
+            try:
+                said = _decode_event(chunk[start:])
+            except UNREADABLE:
+                pass  # several events, or one that is broken: the long way tells
+            else:
+                return self._pass(chunk, said)
+        return b"".join([self._follow(event) for event in self._cutter.feed(chunk)])
 
     def stop(self) -> None:
         """Read a last event that lacked its blank line."""
@@ -186,7 +204,7 @@ class MessagesReader:
         return self._final
 
     def produced_bytes(self) -> int:
-        return self._produced
+        return self._kept.measured()
 
     def _follow(self, event: bytes) -> bytes:
         if self.ended:
@@ -194,28 +212,24 @@ class MessagesReader:
         data = read_data(event)
         if not data:
             return event
-        said = decode_answer(_events, data)
-        if said.type == "content_block_delta":
-            if said.delta is not None:
-                self._produced += _size(said.delta)
-            return event
-        if said.type == "error":
-            raise ModelBrokenError("The model provider reported a failure in the midst of its answer.")
-        if said.type == "message_stop":
-            self.ended = True
-            self._final = event
-            return b""
-        self._note(said)
-        return event
+        return self._pass(event, decode_answer(_events, data))
 
-    def _note(self, said: _Event) -> None:
-        if said.type == "message_start" and said.message is not None:
-            self._usage = said.message.usage
-        elif said.type == "message_delta" and said.usage is not None:
-            self._usage = _later(self._usage, said.usage)
-            self._counted = self._counted or said.usage.output_tokens is not None
-        elif said.content_block is not None:
-            self._produced += _size(said.content_block)
+    def _pass(self, event: bytes, said: _Event) -> bytes:
+        match said.type:
+            case "content_block_delta" | "content_block_start":
+                self._kept.add(event)
+            case "message_start" if said.message is not None:
+                self._usage = said.message.usage
+            case "message_delta" if said.usage is not None:
+                self._usage = _later(self._usage, said.usage)
+                self._counted = self._counted or said.usage.output_tokens is not None
+            case "message_stop":
+                self.ended = True
+                self._final = event
+                return b""
+            case "error":
+                raise ModelBrokenError("The model provider reported a failure in the midst of its answer.")
+        return event
 
 
 def _later(before: Usage | None, now: Usage) -> Usage:
@@ -287,6 +301,15 @@ def _content_attachments(content: Any) -> tuple[int, bool]:
     kinds = [str(inner.get("type")) if isinstance(inner, dict) else "" for inner in content]
     images = kinds.count("image")
     return images, any(kind != "image" and kind not in _MEASURED_BLOCKS for kind in kinds)
+
+
+def _spoken_bytes(data: bytes) -> int:
+    """Return how much the data of an event says; data that is odd, but went on, counts for nothing."""
+    try:
+        spoken = _spoken.decode(data)
+    except UNREADABLE:
+        return 0
+    return sum(_size(said) for said in (spoken.content_block, spoken.delta) if said is not None)
 
 
 def _size(said: _Said) -> int:

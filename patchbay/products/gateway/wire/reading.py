@@ -10,7 +10,8 @@ from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Body
 
 T = TypeVar("T")
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for what is no JSON, or not the JSON that it wants."""
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 
@@ -25,7 +26,7 @@ def decode_request(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BadRequestError(f"The body is not valid JSON: {error}.") from error
 
 
@@ -33,7 +34,7 @@ def decode_answer(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decode a provider's answer or event; ModelBrokenError when it is not what its format says."""
     try:
         return decoder.decode(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelBrokenError("The model provider sent an answer that cannot be read.") from error
 
 

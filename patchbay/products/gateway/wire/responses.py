@@ -12,8 +12,15 @@ from patchbay.lib.errors import AppError, FieldError
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import openai_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, UnsupportedError, WholeAnswer
-from patchbay.products.gateway.wire.reading import decode_answer, decode_request, invalid, raw_bodies, text_bytes
-from patchbay.products.gateway.wire.sse import EventCutter, read_data, write_event
+from patchbay.products.gateway.wire.reading import (
+    UNREADABLE,
+    decode_answer,
+    decode_request,
+    invalid,
+    raw_bodies,
+    text_bytes,
+)
+from patchbay.products.gateway.wire.sse import EventCutter, Kept, find_data, read_data, write_event
 
 _REFERENCES = ("previous_response_id", "conversation", "prompt")
 _OWN_TOOLS = frozenset({"function", "custom"})
@@ -93,14 +100,22 @@ class _Ended(msgspec.Struct, gc=False):
 
 
 class _Event(msgspec.Struct, gc=False):
+    """What must be known of an event before it goes on; the rest is only checked to be JSON."""
+
+    type: str
+    response: _Ended | None = None
+
+
+class _Spoken(msgspec.Struct, gc=False):
     type: str
     delta: Any = None
-    response: _Ended | None = None
 
 
 _requests = msgspec.json.Decoder(_Request)
 _answers = msgspec.json.Decoder(_Answer)
 _events = msgspec.json.Decoder(_Event)
+_decode_event = _events.decode
+_spoken = msgspec.json.Decoder(_Spoken)
 
 
 class ResponsesWire:
@@ -159,21 +174,25 @@ class ResponsesReader:
     `response.failed` and `error` raise: nothing that failed is paid for, and the client is told in our words.
     """
 
-    __slots__ = ("_cutter", "_final", "_produced", "ended", "usage")
+    __slots__ = ("_cutter", "_final", "_kept", "ended", "usage")
 
     def __init__(self) -> None:
         self.usage: TokenUsage | None = None
         self.ended = False
         self._cutter = EventCutter()
-        self._produced = 0
+        self._kept = Kept(_spoken_bytes)
         self._final = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return the events that may go on, as they came."""
-        events = self._cutter.feed(chunk)
-        if len(events) == 1:
-            return self._follow(events[0])
-        return b"".join([self._follow(event) for event in events])
+        """Return the events that may go on, as they came. Mostly a chunk is one event: then it is not cut."""
+        if (start := find_data(chunk)) and not self._cutter.held and not self.ended:
+            try:
+                said = _decode_event(chunk[start:])
+            except UNREADABLE:
+                pass  # several events, or one that is broken: the long way tells
+            else:
+                return self._pass(chunk, said)
+        return b"".join([self._follow(event) for event in self._cutter.feed(chunk)])
 
     def stop(self) -> None:
         """Read a last event that lacked its blank line."""
@@ -184,7 +203,7 @@ class ResponsesReader:
         return self._final
 
     def produced_bytes(self) -> int:
-        return self._produced
+        return self._kept.measured()
 
     def _follow(self, event: bytes) -> bytes:
         if self.ended:
@@ -192,11 +211,9 @@ class ResponsesReader:
         data = read_data(event)
         if not data:
             return event
-        said = decode_answer(_events, data)
-        if isinstance(said.delta, str):
-            if said.type != "response.audio.delta":
-                self._produced += text_bytes(said.delta)
-            return event
+        return self._pass(event, decode_answer(_events, data))
+
+    def _pass(self, event: bytes, said: _Event) -> bytes:
         if said.type in ("error", "response.failed"):
             raise ModelBrokenError("The model provider reported a failure in the midst of its answer.")
         if said.type in _LAST_EVENTS:
@@ -204,7 +221,18 @@ class ResponsesReader:
             self.ended = True
             self._final = event
             return b""
+        self._kept.add(event)
         return event
+
+
+def _spoken_bytes(data: bytes) -> int:
+    """Return how much the data of an event says; sound is no text, and odd data that went on counts for nothing."""
+    try:
+        spoken = _spoken.decode(data)
+    except UNREADABLE:
+        return 0
+    says = isinstance(spoken.delta, str) and spoken.type != "response.audio.delta"
+    return text_bytes(spoken.delta) if says else 0
 
 
 def to_usage(usage: Usage | None) -> TokenUsage | None:

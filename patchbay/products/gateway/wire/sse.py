@@ -6,6 +6,7 @@ together, are the bytes that went in.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,8 +16,11 @@ from patchbay.products.gateway.wire.contracts import MAX_EVENT_BYTES
 
 DONE_DATA = b"[DONE]"
 DONE_EVENT = b"data: [DONE]\n\n"
+FOLD_BYTES = 64 * 1024
 _EVENT = re.compile(rb".*?\n\r?\n(?:\r?\n)*", re.DOTALL)
 """One event with the blank line that ends it, and any more blank lines after it."""
+_NAME_BYTES = 100
+"""The line of an event's name is shorter than this."""
 _LONGEST_CUT_END = 2
 """Of the ends of an event (`\\n\\n`, `\\n\\r\\n`) at most this many bytes may lie in an earlier chunk."""
 
@@ -24,44 +28,39 @@ _LONGEST_CUT_END = 2
 class EventCutter:
     """Cuts a byte stream into whole events, however the network split it.
 
-    The common case, one chunk that is one event, costs one search and copies nothing. A large event that comes in
-    many chunks is put together once, so its cost is linear.
+    A large event that comes in many chunks is put together once, so its cost is linear. `held` is what came of an
+    event that is not whole yet; readers look at it to see that a chunk begins an event.
     """
 
-    __slots__ = ("_held", "_size")
+    __slots__ = ("_size", "held")
 
     def __init__(self) -> None:
-        self._held: list[bytes] = []
+        self.held: list[bytes] = []
         self._size = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the events that are whole now; ModelBrokenError when one grows beyond MAX_EVENT_BYTES."""
-        if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk and len(chunk) > 1:
-            return [chunk]
-        return self._cut(chunk)
-
-    def _cut(self, chunk: bytes) -> list[bytes]:
-        tail = b"".join(self._held[-_LONGEST_CUT_END:])[-_LONGEST_CUT_END:]
+        tail = b"".join(self.held[-_LONGEST_CUT_END:])[-_LONGEST_CUT_END:]
         end = _last_end(tail + chunk) - len(tail)
         if end <= 0:
             self._hold(chunk)
             return []
-        whole = b"".join((*self._held, chunk[:end]))
-        self._held, self._size = [], 0
+        whole = b"".join((*self.held, chunk[:end]))
+        self.held, self._size = [], 0
         self._hold(chunk[end:])
-        return _EVENT.findall(whole)
+        return cut_events(whole)
 
     def _hold(self, rest: bytes) -> None:
         if rest:
-            self._held.append(rest)
+            self.held.append(rest)
             self._size += len(rest)
             if self._size > MAX_EVENT_BYTES:
                 raise ModelBrokenError("The model provider sent an event of unbounded size.")
 
     def rest(self) -> bytes:
         """Take what came after the last whole event, completed to an event; b"" when that is nothing."""
-        rest = b"".join(self._held).rstrip(b"\r\n")
-        self._held, self._size = [], 0
+        rest = b"".join(self.held).rstrip(b"\r\n")
+        self.held, self._size = [], 0
         return rest + b"\n\n" if rest else b""
 
 
@@ -70,9 +69,43 @@ def _last_end(window: bytes) -> int:
     return max(lf + 2 if lf >= 0 else 0, crlf + 3 if crlf >= 0 else 0)
 
 
+class Kept:
+    """Keeps events until someone asks how much they say; measures them at FOLD_BYTES, so that it never grows.
+
+    Measuring costs more than all else that is done with an event, and is needed only where a provider counts nothing.
+    """
+
+    __slots__ = ("_events", "_measure", "_measured", "_size")
+
+    def __init__(self, measure: Callable[[bytes], int]) -> None:
+        self._measure = measure
+        self._measured = 0
+        self._events: list[bytes] = []
+        self._size = 0
+
+    def add(self, event: bytes) -> None:
+        self._events.append(event)
+        self._size += len(event)
+        if self._size > FOLD_BYTES:
+            self.measured()
+
+    def measured(self) -> int:
+        """Return how many bytes all events so far say, by `measure` of the data of each."""
+        for event in self._events:
+            self._measured += self._measure(read_data(event))
+        self._events, self._size = [], 0
+        return self._measured
+
+
 def cut_events(events: bytes) -> list[bytes]:
-    """Cut whole events apart."""
-    return _EVENT.findall(events)
+    """Cut whole events apart; put together they are the same bytes."""
+    if b"\r" in events:
+        return _EVENT.findall(events)
+    *whole, rest = events.split(b"\n\n")
+    cut = [event + b"\n\n" for event in whole]
+    if rest:
+        cut[-1] += rest  # a third line end, which belongs to no event
+    return cut
 
 
 def read_data(event: bytes) -> bytes:
@@ -80,6 +113,17 @@ def read_data(event: bytes) -> bytes:
     if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2:
         return event[6:-2]
     return read_event(event)[1]
+
+
+def find_data(chunk: bytes) -> int:
+    """Return where the data of a chunk that may be one named event begins; 0 when it is not of that shape.
+
+    A cheap guess for the common case: that it is one event shows when all from there on decodes as one JSON text.
+    """
+    if not (chunk.startswith(b"event: ") and chunk.endswith(b"\n\n")):
+        return 0
+    start = chunk.find(b"\ndata: {", 0, _NAME_BYTES)
+    return start + 7 if start > 0 else 0
 
 
 def read_event(event: bytes) -> tuple[bytes, bytes]:

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import MAX_EVENT_BYTES
-from patchbay.products.gateway.wire.sse import EventCutter, cut_events, read_data, read_event
+from patchbay.products.gateway.wire.sse import (
+    FOLD_BYTES,
+    EventCutter,
+    Kept,
+    cut_events,
+    find_data,
+    read_data,
+    read_event,
+)
 
 EVENTS = st.lists(
     st.sampled_from(
@@ -23,9 +31,31 @@ EVENTS = st.lists(
 )
 
 
-def test_a_chunk_that_is_one_event_comes_back_as_the_same_object():
-    chunk = b"data: 1\n\n"
-    assert EventCutter().feed(chunk)[0] is chunk
+@pytest.mark.parametrize(
+    ("chunk", "data"),
+    [
+        (b'event: a\ndata: {"b": 1}\n\n', b'{"b": 1}\n\n'),
+        (b'event: a\ndata: {"b": 1}', None),
+        (b'data: {"b": 1}\n\n', None),
+        (b"event: a\n\n", None),
+        (b"event: " + b"a" * 200 + b"\ndata: {}\n\n", None),
+    ],
+)
+def test_the_data_of_what_may_be_one_named_event_is_found(chunk, data):
+    start = find_data(chunk)
+    assert (chunk[start:] if start else None) == data
+
+
+def test_kept_events_are_measured_when_asked_and_before_they_grow():
+    measured = []
+    kept = Kept(lambda data: measured.append(data) or len(data))
+    kept.add(b"data: abc\n\n")
+    kept.add(b"data: de\n\n")
+    assert measured == []
+    assert (kept.measured(), kept.measured()) == (5, 5)
+    kept.add(b"data: " + b"x" * FOLD_BYTES + b"\n\n")
+    assert len(measured) == 3
+    assert kept.measured() == 5 + FOLD_BYTES
 
 
 def test_several_events_in_one_chunk_come_apart():
@@ -86,3 +116,5 @@ def test_an_event_is_read_by_its_fields(event, name, data):
 
 def test_whole_events_come_apart_without_a_cutter():
     assert cut_events(b"data: 1\n\ndata: 2\n\n") == [b"data: 1\n\n", b"data: 2\n\n"]
+    assert cut_events(b"data: 1\n\n\n") == [b"data: 1\n\n\n"]
+    assert cut_events(b"") == []
