@@ -53,7 +53,22 @@ def test_an_address_that_is_taken_is_refused_before_anything_is_set_up() -> None
     require_free("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("command", ["serve", "gateway", "worker", "migrate", "demo", "doctor", "openapi"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "gateway",
+        "worker",
+        "migrate",
+        "demo",
+        "doctor",
+        "openapi",
+        "provider",
+        "model",
+        "price",
+        "rotate-encryption",
+    ],
+)
 def test_every_commands_help_says_what_it_does_with_an_example_that_is_right(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

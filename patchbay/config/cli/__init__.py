@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "patchbay.config.settings")
     _apply(arguments)
-    command = importlib.import_module(f"patchbay.config.cli.{arguments.command}")
+    command = importlib.import_module(f"patchbay.config.cli.{arguments.command.replace('-', '_')}")
     try:
         status: int = command.run(arguments)
     except KeyboardInterrupt:

@@ -1,11 +1,8 @@
 """What the commands that set things up share: who acts, for whom, and how a refusal is said."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,7 +53,9 @@ def read_secret() -> str:
 
 def print_json(views: Sequence[Any]) -> None:
     """Print shown things as a JSON list."""
-    print(json.dumps([asdict(view) for view in views], default=_plain, indent=2))
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(views), indent=2).decode())
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -65,10 +64,6 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _spoken(error: "AppError") -> str:

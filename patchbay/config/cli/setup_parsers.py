@@ -37,6 +37,9 @@ def add_setup_commands(commands: Commands, common: argparse.ArgumentParser) -> N
     _add_provider(commands, scoped)
     _add_model(commands, scoped)
     _add_price(commands, common)
+    does = "encrypt providers' keys and kept bodies with a new key"
+    rotate = _add(commands, [common], "rotate-encryption", does, ["patchbay rotate-encryption --json"])
+    rotate.add_argument("--json", action="store_true", help="print one JSON object for scripts")
 
 
 def _add_provider(commands: Commands, common: argparse.ArgumentParser) -> None:
