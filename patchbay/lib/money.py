@@ -13,6 +13,11 @@ def to_text(micro: int) -> str:
     return f"{sign}{size // MICRO}.{size % MICRO:06d}"
 
 
+def plain(micro: int) -> str:
+    """Render micro-credits without places that are zero, as a form shows them: `1500000` → `"1.5"`."""
+    return to_text(micro).rstrip("0").rstrip(".")
+
+
 def from_credits(credits: int | str | Decimal) -> int:
     """Parse an exact number of credits into micro-credits; ValueError when it has more than six places."""
     try:

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from patchbay.kernel.audit import queries as audit
 from patchbay.kernel.jobs import worker
 from patchbay.kernel.keys import services as keys
+from patchbay.kernel.usage import services as usage
 from patchbay.products.plugs import services as plugs
 from tests.e2e.conftest import Site, Window
 
@@ -43,12 +44,15 @@ def furnished(site: Site) -> list[str]:
     text = b"# Terms\n\n## 8 Payment\n\nInvoices are due within thirty (30) days.\n\n" + table
     document = plugs.upload_document(actor=actor, plug=plug, file=ContentFile(text), filename="terms.md")
     worker.run_pending()
-    created = keys.create_key(actor=actor, name="Production")
+    created = keys.create_key(actor=actor, name="Production", requests_per_minute=60, monthly_cap_micro=900_000_000)
+    usage.set_organisation_budget(actor=actor, cap_micro=5_000_000_000)
     event = audit.list_events(actor.organisation_id).data[0]
     start = text.decode().index("Invoices") - 8
     return [
         f"/plugs/terms/documents/{document.id}?version=1&start={start}&end={start + 20}",
         f"/plugs/terms/documents/{document.id}/delete",
+        f"/api-keys/{created.key.id}/change",
+        f"/api-keys/{created.key.id}/rotate",
         f"/api-keys/{created.key.id}/revoke",
         f"/audit/{event.id}",
     ]

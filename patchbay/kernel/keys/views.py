@@ -1,6 +1,7 @@
-"""The API keys page: the list, a new key shown once, revoking by confirmation."""
+"""The API keys page: the list, a new or rotated key shown once, limits, revoking by confirmation."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,9 +11,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from patchbay.kernel.keys import queries, scopes, services
 from patchbay.kernel.keys.contracts import Key, PlugScope
-from patchbay.kernel.keys.forms import KeyForm
+from patchbay.kernel.keys.forms import KeyForm, LimitsForm, RotateForm
 from patchbay.kernel.plans import queries as plans
 from patchbay.lib.errors import AppError
+from patchbay.lib.money import plain
 from patchbay.lib.pages import PageRequest, add_faults, signed_in
 
 
@@ -44,6 +46,41 @@ def create_key(request: PageRequest) -> HttpResponse:
             return _page(request, form, status=error.status)
         return render(request, "keys/created.html", {"created": created})
     return _page(request, form, status=422)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def change_key(request: PageRequest, key_id: str) -> HttpResponse:
+    """A key's name and limits."""
+    request.actor.require("editor")
+    key = queries.get_key(request.actor.organisation_id, key_id)
+    cap = plain(key.budget.cap_micro) if key.budget else None
+    shown = {"name": key.name, "requests_per_minute": key.requests_per_minute, "monthly_cap": cap}
+    form = LimitsForm(request.POST or None, initial=shown)
+    if form.is_valid():
+        try:
+            services.update_key(actor=request.actor, key_id=key_id, **cast(services.KeyChanges, form.limits()))
+        except AppError as error:
+            add_faults(form, error)
+        else:
+            messages.success(request, f"{form.cleaned_data['name']} is changed.")
+            return redirect("keys:list")
+    return render(request, "keys/change.html", {"key": key, "form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+@signed_in
+def rotate_key(request: PageRequest, key_id: str) -> HttpResponse:
+    """GET asks for how long both secrets are good; POST answers with the new one, which is kept nowhere."""
+    request.actor.require("editor")
+    key = queries.get_key(request.actor.organisation_id, key_id)
+    form = RotateForm(request.POST or None)
+    if form.is_valid():
+        overlap = int(form.cleaned_data["overlap"])
+        created = services.rotate_key(actor=request.actor, key_id=key_id, overlap_seconds=overlap)
+        return render(request, "keys/created.html", {"created": created})
+    return render(request, "keys/rotate.html", {"key": key, "form": form}, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,4 +1,4 @@
-"""Usage over REST: a record for each metered act, by the request id that its answer carried."""
+"""Usage over REST: a record for each metered act, by the request id that its answer carried; the monthly budget."""
 
 from datetime import datetime
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
 
-from patchbay.kernel.usage import queries
+from patchbay.kernel.usage import queries, services
 from patchbay.kernel.usage.contracts import RecordView
-from patchbay.lib.rest import Credits, PageOut, PagingQuery, Timestamp
+from patchbay.lib.errors import ForbiddenError
+from patchbay.lib.money import from_credits
+from patchbay.lib.rest import Credits, CreditsIn, PageOut, PagingQuery, Timestamp, actor_of
 
 router = Router(tags=["Usage"])
 
@@ -54,6 +56,21 @@ class RecordOut(Schema):
     created_at: Timestamp
 
 
+class OrganisationBudgetOut(Schema):
+    """The cap on what the organisation spends in a calendar month (UTC); all null while there is none."""
+
+    monthly_cap: Credits | None
+    spent: Credits | None
+    left: Credits | None
+    renews_at: Timestamp | None
+
+
+class OrganisationBudgetIn(Schema):
+    """`monthly_cap` null takes the cap away."""
+
+    monthly_cap: CreditsIn | None
+
+
 class RecordFilter(Schema):
     request_id: str | None = None
     key_id: str | None = None
@@ -70,6 +87,36 @@ def list_records(request: HttpRequest, paging: PagingQuery, filters: RecordQuery
     organisation_id: str = request.actor.organisation_id  # type: ignore[attr-defined]
     page = queries.list_records(organisation_id, limit=paging.limit, cursor=paging.cursor, **filters.dict())
     return {"data": [_out(record) for record in page.data], "next_cursor": page.next_cursor}
+
+
+@router.get("/budget", response=OrganisationBudgetOut, summary="Read the organisation's monthly budget")
+def get_budget(request: HttpRequest) -> dict[str, Any]:
+    return _budget(actor_of(request).organisation_id)
+
+
+@router.put("/budget", response=OrganisationBudgetOut, summary="Set the organisation's monthly budget")
+def set_budget(request: HttpRequest, body: OrganisationBudgetIn) -> dict[str, Any]:
+    """Holds everywhere when this answers. For keys of full permission that an owner made for the whole organisation."""
+    if not request.auth.may_read_audit:  # type: ignore[attr-defined]
+        raise ForbiddenError(
+            "The budget is for owners and editors.",
+            next_step="Use a key of full permission for the whole organisation that an owner made, or the usage page.",
+        )
+    cap = None if body.monthly_cap is None else from_credits(body.monthly_cap)
+    services.set_organisation_budget(actor=actor_of(request), cap_micro=cap)
+    return _budget(actor_of(request).organisation_id)
+
+
+def _budget(organisation_id: str) -> dict[str, Any]:
+    budget = queries.find_organisation_budget(organisation_id)
+    if budget is None:
+        return dict.fromkeys(OrganisationBudgetOut.model_fields)
+    return {
+        "monthly_cap": budget.cap_micro,
+        "spent": budget.spent_micro,
+        "left": budget.left_micro,
+        "renews_at": budget.renews_at,
+    }
 
 
 def _out(record: RecordView) -> dict[str, Any]:

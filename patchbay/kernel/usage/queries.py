@@ -9,6 +9,7 @@ from django.db.models import Case, Count, IntegerField, Max, QuerySet, Sum, Text
 from django.db.models.functions import Cast, Substr
 
 from patchbay.kernel.ledger import queries as ledger
+from patchbay.kernel.ledger.contracts import BudgetView
 from patchbay.kernel.plans.contracts import CostLine
 from patchbay.kernel.usage.contracts import LATENCY_BOUNDS, RARER, RecordView, UsageSum
 from patchbay.kernel.usage.models import HistoryRecord, UsageRecord
@@ -47,6 +48,12 @@ def find_records(organisation_id: str, request_ids: Iterable[str]) -> dict[str, 
     """Return the records of some requests by request id; those that have none are missing."""
     rows = UsageRecord.objects.filter(organisation_id=organisation_id, request_id__in=list(request_ids))
     return {row.request_id: _view(row) for row in rows}
+
+
+def find_organisation_budget(organisation_id: str) -> BudgetView | None:
+    """Return the cap on what the whole organisation spends in a month, as it stands, or None."""
+    found = [budget for budget in ledger.list_budgets(organisation_id) if budget.scope == "organisation"]
+    return found[0] if found else None
 
 
 def total_cost(organisation_id: str, *, since: datetime | None = None, until: datetime | None = None) -> int:

@@ -1,5 +1,5 @@
-"""Holds under every cap that applies, and claims: an Idempotency-Key is taken durably before the work, so that a
-retry is neither done nor charged twice.
+"""Holds under every cap that applies; the organisation's own cap; claims: an Idempotency-Key is taken durably before
+the work, so that a retry is neither done nor charged twice.
 """
 
 from collections.abc import Iterable, Sequence
@@ -7,14 +7,18 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
+from patchbay.kernel.audit import services as audit
+from patchbay.kernel.keys import services as keys
 from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.ledger.leases import LeaseBook, LeasedHold
-from patchbay.kernel.usage import runtime
+from patchbay.kernel.usage import queries, runtime
 from patchbay.kernel.usage.contracts import Claim, Holds
 from patchbay.kernel.usage.errors import IdempotencyMismatchError, RequestInFlightError
 from patchbay.kernel.usage.models import RequestClaim
-from patchbay.lib.errors import FieldError
+from patchbay.lib.actor import Actor
+from patchbay.lib.errors import FieldError, InvalidError
 from patchbay.lib.ids import new_id
+from patchbay.lib.money import MAX_CREDITS, MICRO, to_text
 
 KEPT = timedelta(hours=24)
 
@@ -62,6 +66,35 @@ def _accounts(organisation_id: str, budgets: Sequence[str], amount_micro: int) -
 def _give_back(book: LeaseBook, holds: Iterable[LeasedHold]) -> None:
     for hold in holds:
         book.release(hold)
+
+
+@transaction.atomic
+def set_organisation_budget(*, actor: Actor, cap_micro: int | None) -> None:
+    """Cap what the actor's organisation spends in a calendar month (UTC), its pages included; None lifts the cap.
+
+    Owners and editors. Holds in every process once the transaction has committed; InvalidError (`monthly_cap`).
+    """
+    actor.require("editor")
+    if cap_micro is not None and not 0 <= cap_micro <= MAX_CREDITS * MICRO:
+        fault = FieldError("monthly_cap", f"Choose from 0 to {MAX_CREDITS} credits.")
+        raise InvalidError("The budget is not possible.", fields=(fault,))
+    organisation_id = actor.organisation_id
+    before = queries.find_organisation_budget(organisation_id)
+    old = before.cap_micro if before else None
+    if old == cap_micro:
+        return
+    ledger.set_budget(
+        organisation_id=organisation_id, scope="organisation", scope_id=organisation_id, cap_micro=cap_micro
+    )
+    audit.record(
+        actor=actor,
+        action="budget.changed",
+        target_type="budget",
+        target_id=organisation_id,
+        target_name="of the organisation",
+        changes={"monthly_cap": [None if cap is None else to_text(cap) for cap in (old, cap_micro)]},
+    )
+    keys.forget_grants()
 
 
 def release(holds: Holds) -> None:

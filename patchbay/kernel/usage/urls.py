@@ -8,6 +8,7 @@ app_name = "credits"
 urlpatterns = [
     path("usage", views.overview, name="overview"),
     path("usage/ledger.csv", views.export, name="export"),
+    path("usage/budget", views.set_budget, name="budget"),
     path("usage/balance", views.balance, name="balance"),
     path("usage/<str:request_id>", views.record, name="record"),
 ]

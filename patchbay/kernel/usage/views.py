@@ -4,20 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
 
 from patchbay.kernel.accounts import queries as accounts
 from patchbay.kernel.keys import queries as keys
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.ledger.contracts import EntryView
 from patchbay.kernel.plans import queries as plans
-from patchbay.kernel.usage import queries
+from patchbay.kernel.usage import queries, services
 from patchbay.kernel.usage.contracts import RecordView
-from patchbay.kernel.usage.forms import KINDS, LedgerFilter
+from patchbay.kernel.usage.forms import KINDS, BudgetForm, LedgerFilter
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.exports import csv_response
+from patchbay.lib.money import plain
 from patchbay.lib.pages import PageRequest, signed_in
 from patchbay.web.templatetags.patchbay import amount
 
@@ -42,11 +44,27 @@ class Line:
 @require_GET
 @signed_in
 def overview(request: PageRequest) -> HttpResponse:
+    return _page(request, None)
+
+
+@require_POST
+@signed_in
+def set_budget(request: PageRequest) -> HttpResponse:
+    form = BudgetForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    services.set_organisation_budget(actor=request.actor, cap_micro=form.cap_micro())
+    messages.success(request, "The monthly budget is set." if form.cap_micro() is not None else "There is no budget.")
+    return redirect("credits:overview")
+
+
+def _page(request: PageRequest, form: BudgetForm | None, *, status: int = 200) -> HttpResponse:
     organisation_id = request.actor.organisation_id
     chosen = LedgerFilter(request.GET).chosen()
     page = ledger.list_entries(organisation_id, **chosen, cursor=request.GET.get("cursor") or None)  # type: ignore[arg-type]
     balance = ledger.get_balance(organisation_id)
     lots = ledger.list_lots(organisation_id)
+    budget = queries.find_organisation_budget(organisation_id)
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     context = {
         "balance": balance,
@@ -60,8 +78,11 @@ def overview(request: PageRequest) -> HttpResponse:
         "lines": _lines(organisation_id, page.data),
         "kinds": KINDS,
         "chosen": chosen,
+        "budget": budget,
+        "budget_form": form or BudgetForm(initial={"monthly_cap": budget and plain(budget.cap_micro)}),
+        "may_manage": request.actor.role != "viewer",
     }
-    return render(request, "usage/overview.html", context)
+    return render(request, "usage/overview.html", context, status=status)
 
 
 @require_GET

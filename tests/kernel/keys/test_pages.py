@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from patchbay.kernel.accounts.models import Membership
 from patchbay.kernel.keys import queries, services
@@ -66,6 +67,66 @@ def test_revoking_asks_first_and_then_says_so(owner: Membership) -> None:
     page = client.post(f"/api-keys/{made.key.id}/revoke", follow=True).content.decode()
     assert "Old bot is revoked everywhere." in page
     assert queries.get_key(owner.organisation_id, made.key.id).state == "revoked"
+
+
+def test_a_keys_limits_are_shown_and_changed(owner: Membership) -> None:
+    client = browser(owner)
+    client.post("/api-keys/new", NEW | {"requests_per_minute": "12", "monthly_cap": "2.5"})
+    [key] = queries.list_keys(owner.organisation_id)
+    page = client.get("/api-keys").content.decode()
+    assert "12 a minute" in page
+    assert "of 2.500 credits this month" in strip_tags(page)
+    form = client.get(f"/api-keys/{key.id}/change").content.decode()
+    assert 'value="2.5"' in form
+    assert 'value="12"' in form
+    wanted = {"name": "Night bot", "requests_per_minute": "", "monthly_cap": "7"}
+    page = client.post(f"/api-keys/{key.id}/change", wanted, follow=True).content.decode()
+    assert "Night bot is changed." in page
+    changed = queries.get_key(owner.organisation_id, key.id)
+    assert changed.budget
+    assert (changed.name, changed.requests_per_minute, changed.budget.cap_micro) == ("Night bot", None, 7_000_000)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"requests_per_minute": "61"}, "what the Free plan allows"),
+        ({"monthly_cap": "-1"}, "greater than or equal to 0"),
+        ({"name": ""}, "required"),
+    ],
+)
+def test_a_change_that_is_not_right_changes_nothing(owner: Membership, fault: dict[str, str], said: str) -> None:
+    made = factories.key(owner.actor(), name="Bot")
+    answer = browser(owner).post(f"/api-keys/{made.key.id}/change", {"name": "Other"} | fault)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert said in answer.content.decode()
+    assert queries.get_key(owner.organisation_id, made.key.id) == made.key
+
+
+def test_a_rotated_key_is_shown_once_and_both_secrets_work(owner: Membership) -> None:
+    made = factories.key(owner.actor(), name="Bot")
+    client = browser(owner)
+    assert "Rotate Bot?" in client.get(f"/api-keys/{made.key.id}/rotate").content.decode()
+    answer = client.post(f"/api-keys/{made.key.id}/rotate", {"overlap": "3600"})
+    [secret] = set(re.findall(r"sme_live_[0-9a-f]{32}", answer.content.decode()))
+    assert "no-store" in answer["Cache-Control"]
+    assert services.authenticate(secret).key_id == services.authenticate(made.secret).key_id == made.key.id
+    page = client.get("/api-keys").content.decode()
+    assert "secret before good until" in page
+    assert secret not in page
+    assert client.post(f"/api-keys/{made.key.id}/rotate", {"overlap": "5"}).status_code == 422
+
+
+@pytest.mark.parametrize("page", ["change", "rotate"])
+def test_only_who_manages_keys_changes_or_rotates_them(owner: Membership, page: str) -> None:
+    made = factories.key(owner.actor(), name="Ours")
+    address = f"/api-keys/{made.key.id}/{page}"
+    body = {"name": "Theirs", "overlap": "0"}
+    for method in ("get", "post"):
+        viewer = browser(factories.member(owner.organisation_id, "viewer"))
+        assert getattr(viewer, method)(address, body).status_code == HTTPStatus.FORBIDDEN
+        assert getattr(browser(factories.membership()), method)(address, body).status_code == HTTPStatus.NOT_FOUND
+    assert queries.get_key(owner.organisation_id, made.key.id) == made.key
 
 
 def test_viewers_look_and_strangers_do_not_find(owner: Membership) -> None:

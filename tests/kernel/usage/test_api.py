@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
+from patchbay.kernel.audit import queries as audit
+from patchbay.kernel.keys import services as keys
+from patchbay.kernel.ledger.errors import BudgetError
 from patchbay.kernel.plans.contracts import CostLine, Rate
+from patchbay.kernel.usage import services
 from patchbay.kernel.usage.api import router
 from patchbay.kernel.usage.contracts import Settlement, UsageRecord
 from patchbay.kernel.usage.queries import find_record
@@ -85,6 +89,34 @@ def test_records_are_filtered_and_paged_newest_first(
     _, first = rest.call("GET", "/records?limit=3", key=key)
     assert [record["request_id"] for record in first["data"]] == ["req_4", "req_3", "req_2"]
     assert requests(rest, key, f"?limit=3&cursor={first['next_cursor']}") == ["req_1", "req_0"]
+
+
+def test_the_organisations_budget_is_set_read_and_lifted(
+    rest: Rest, ledger_runtime: Runtime, owner: Actor, key: str
+) -> None:
+    nothing = {"monthly_cap": None, "spent": None, "left": None, "renews_at": None}
+    assert rest.call("GET", "/budget", key=key) == (200, nothing)
+    status, budget = rest.call("PUT", "/budget", key=key, body={"monthly_cap": "0.0001"})
+    assert (status, budget["monthly_cap"], budget["left"]) == (200, "0.000100", "0.000100")
+    budgets = keys.authenticate(key).budgets
+    holds = services.hold_all_blocking(owner.organisation_id, budgets, 100)
+    with pytest.raises(BudgetError):
+        services.hold_all_blocking(owner.organisation_id, budgets, 1)
+    record = UsageRecord(request_id="req_1", organisation_id=owner.organisation_id)
+    ledger_runtime.writer.submit(Settlement(holds.organisation, 60, record, budget_holds=holds.budgets)).result(10)
+    _, budget = rest.call("GET", "/budget", key=key)
+    assert (budget["spent"], budget["left"]) == ("0.000060", "0.000040")
+    assert rest.call("PUT", "/budget", key=key, body={"monthly_cap": None}) == (200, nothing)
+    assert keys.authenticate(key).budgets == ()
+    changes = [event.changes for event in audit.list_events(owner.organisation_id, action="budget.changed").data]
+    assert changes == [{"monthly_cap": ["0.000100", None]}, {"monthly_cap": [None, "0.000100"]}]
+
+
+def test_who_may_not_spend_for_all_sets_no_budget(rest: Rest, owner: Actor, key: str) -> None:
+    editors = factories.key(factories.member(owner.organisation_id, "editor").actor()).secret
+    assert rest.call("PUT", "/budget", key=editors, body={"monthly_cap": 5})[0] == 403
+    assert rest.call("PUT", "/budget", key=key, body={"monthly_cap": -5})[0] == 422
+    assert rest.call("GET", "/budget", key=key)[1]["monthly_cap"] is None
 
 
 def test_another_organisation_sees_no_record(rest: Rest, ledger_runtime: Runtime, owner: Actor, key: str) -> None:
