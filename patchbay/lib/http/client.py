@@ -98,6 +98,7 @@ class HttpClient:
 
     async def _connect(self, origin: Origin) -> Connection:
         address = origin.address
+        self._require_open()
         try:
             async with asyncio.timeout(self._connect_seconds):
                 targets = await self._guard.addresses(
@@ -108,10 +109,14 @@ class HttpClient:
             raise ConnectTimeoutError(f"{address.host} did not answer in time") from error
         if self._closed:
             connection.end(ClosedError("the client was closed"))
-            raise ClosedError("the client was closed")
+        self._require_open()
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(self._tick_seconds, self._sweep)
         return connection
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the client was closed")
 
     async def _connect_first(self, origin: Origin, targets: list[str]) -> Connection:
         """Connect to the first of some addresses that takes us; each has its share of the time that is left."""

@@ -19,7 +19,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 @pytest.fixture
 async def client() -> AsyncIterator[HttpClient]:
-    client = HttpClient(connect_seconds=2, read_seconds=5, tls=TLS)
+    client = HttpClient(connect_seconds=20, read_seconds=20, tls=TLS)
     yield client
     await client.close()
     assert client.open_connections == 0

@@ -85,7 +85,7 @@ class RawServer:
 
     async def until_open(self, count: int) -> None:
         """Wait until only so many connections are open, as the server sees it."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while self.open > count:
                 self._closed.clear()
                 await self._closed.wait()
@@ -100,7 +100,7 @@ class RawServer:
 async def serve(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
     """Run a script for each connection, for the length of the block."""
     server = RawServer(script)
-    listener = await asyncio.start_server(server.start, "127.0.0.1", 0, ssl=tls)
+    listener = await asyncio.start_server(server.start, "127.0.0.1", 0, ssl=tls, backlog=1024)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server

@@ -127,12 +127,13 @@ async def test_a_request_is_not_sent_twice_once_its_answer_has_begun(client: Htt
 
 async def test_a_request_that_was_worked_on_for_a_while_is_not_sent_twice() -> None:
     """A closing connection shows at once; one that ends later may have cost its price."""
-    client = HttpClient(read_seconds=0.4, tls=TLS)
+    client = HttpClient(read_seconds=4, tls=TLS)
 
     async def script(peer: Peer) -> None:
         await _serve_once(peer)
         await peer.request()
-        await asyncio.sleep(0.2)
+        while min(connection.quiet for connection in client._connections) < 2:  # noqa: ASYNC110 no event tells of silence
+            await asyncio.sleep(0.01)
 
     async with serve(script) as server:
         origin = origin_of(client, server)
@@ -247,7 +248,6 @@ async def test_an_idle_connection_is_dropped_after_its_time(
 async def test_a_slow_reader_holds_the_server_back_and_gets_everything(client: HttpClient) -> None:
     sent = 0
     total = 16 * 1024 * 1024
-    stuck = asyncio.Event()
 
     async def script(peer: Peer) -> None:
         nonlocal sent
@@ -256,17 +256,17 @@ async def test_a_slow_reader_holds_the_server_back_and_gets_everything(client: H
         while sent < total:
             peer.writer.write(b"x" * 65536)
             sent += 65536
-            try:
-                await asyncio.wait_for(peer.writer.drain(), 0.2)
-            except TimeoutError:
-                stuck.set()
-                await peer.writer.drain()
+            await peer.writer.drain()
 
     async with serve(script) as server:
         answer = await client.send(origin_of(client, server), "GET", "/")
-        await asyncio.wait_for(stuck.wait(), 5)
+        async with asyncio.timeout(20):
+            while answer.buffered <= HIGH_WATER_BYTES:  # noqa: ASYNC110 nor of what is buffered
+                await asyncio.sleep(0)
+        for _ in range(200):  # it could send on if it were not held back
+            await asyncio.sleep(0)
         assert sent < total
-        assert HIGH_WATER_BYTES < answer.buffered < 4 * HIGH_WATER_BYTES
+        assert answer.buffered < 4 * HIGH_WATER_BYTES
         size = 0
         while (piece := await answer.chunk()) is not None:
             size += len(piece)
@@ -377,9 +377,12 @@ async def test_faults_among_many_leave_no_connection_behind(client: HttpClient) 
     async def call(number: int) -> str:
         try:
             answer = await client.send(origin, "POST", "/", (), str(number).encode())
-            async with asyncio.timeout(0.3):
-                return (await answer.read(LIMIT)).decode()
-        except (HttpError, TimeoutError) as error:
+            if number % 5 == 4:
+                await answer.chunk()
+                answer.close()
+                return "given up"
+            return (await answer.read(LIMIT)).decode()
+        except HttpError as error:
             return type(error).__name__
 
     async with serve(script) as server:
@@ -389,7 +392,7 @@ async def test_faults_among_many_leave_no_connection_behind(client: HttpClient) 
         assert set(outcomes[1::5]) == {"ResetBeforeHeadError"}
         assert set(outcomes[2::5]) == {"BrokenBodyError"}
         assert set(outcomes[3::5]) == {"BadAnswerError"}
-        assert set(outcomes[4::5]) == {"TimeoutError"}
+        assert set(outcomes[4::5]) == {"given up"}
         await server.until_open(client.open_connections)
         assert client.open_connections <= 40
 
