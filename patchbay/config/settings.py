@@ -98,6 +98,7 @@ FILES_DIR = DATA_DIR / "files"
 MODEL = os.environ.get("PATCHBAY_MODEL", "")
 OPENAI_BASE_URL = os.environ.get("PATCHBAY_OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
 OPENAI_API_KEY = os.environ.get("PATCHBAY_OPENAI_API_KEY", "")
+UPSTREAM_SILENCE_SECONDS = whole_number("PATCHBAY_UPSTREAM_SILENCE_SECONDS", 300, low=1, high=3600)
 MAX_OUTPUT_TOKENS = whole_number("PATCHBAY_MAX_OUTPUT_TOKENS", 1024, low=1, high=1_000_000)
 
 INSTALLED_APPS = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from patchbay.lib.asgi.responses import respond_problem
 from patchbay.lib.asgi.routing import Route
 from patchbay.site.routes import RAW_ROUTES
 
@@ -38,6 +39,10 @@ _PROBLEM_RESPONSE = {
     "description": "Refused or failed",
     "content": {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}},
 }
+_VENDOR_RESPONSE = {
+    "description": "Refused or failed, in the error shape of the vendor whose format this is",
+    "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
+}
 _REQUEST_ID = {"x-request-id": {"description": "Names this request in records and logs", "schema": {"type": "string"}}}
 
 
@@ -64,7 +69,8 @@ def _add_raw_routes(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     schemas.update(components)
     names = dict(zip(shapes, references, strict=True))
     for route in routes:
-        schema["paths"].setdefault(route.path, {})[route.method.lower()] = _operation(route, names)
+        path = route.path.replace(":path}", "}")
+        schema["paths"].setdefault(path, {})[route.method.lower()] = _operation(route, names)
 
 
 def _operation(route: Route, names: dict[type[Any], Any]) -> dict[str, Any]:
@@ -79,17 +85,19 @@ def _operation(route: Route, names: dict[type[Any], Any]) -> dict[str, Any]:
         "tags": [route.tag],
         "parameters": [
             {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"{(\w+)}", route.path)
+            for name in re.findall(r"{(\w+)(?::path)?}", route.path)
         ],
         "responses": {"200": {"description": "OK", "content": content}},
         "security": [] if route.permission == "public" else [{"KeyAuth": []}],
     }
     if route.request is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": names[route.request]}}}
+    if route.respond_error is not respond_problem:
+        operation["responses"] |= {"4XX": _VENDOR_RESPONSE, "5XX": _VENDOR_RESPONSE}
     return operation
 
 
 def _add_errors(operation: dict[str, Any]) -> None:
     for response in operation["responses"].values():
         response.setdefault("headers", {}).update(_REQUEST_ID)
-    operation["responses"] |= {"4XX": _PROBLEM_RESPONSE, "5XX": _PROBLEM_RESPONSE}
+    operation["responses"] = {"4XX": _PROBLEM_RESPONSE, "5XX": _PROBLEM_RESPONSE} | operation["responses"]

@@ -21,11 +21,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from patchbay.kernel.accounts.models import Membership
 from patchbay.lib.asgi.routing import Dispatcher
+from patchbay.products.gateway.contracts import OFFLINE_MODEL
 from patchbay.products.gateway.engine import registry
-from patchbay.products.gateway.engine.contracts import TokenUsage
+from patchbay.products.gateway.wire.contracts import TokenUsage
 from patchbay.products.plugs.api import chat
 from tests import factories
-from tests.fakes.provider import FakeProvider
+from tests.fakes.model import FakeModel
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -62,12 +63,12 @@ class Site:
     def says(self, *pieces: str) -> None:
         """Let the model write this from now on, by the answer protocol."""
         usage = TokenUsage(prompt=1200, completion=34, cached=0)
-        registry.register(FakeProvider(*pieces, usage=usage), registry.OFFLINE_MODEL)
+        registry.register_local(OFFLINE_MODEL, FakeModel(*pieces, usage=usage))
 
 
 @pytest.fixture
 def site(ledger_runtime: Any, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[Site]:
-    monkeypatch.setattr(registry, "_providers", {})
+    monkeypatch.setattr(registry, "_local", dict(registry._local))
     settings.MODEL = ""
     cache.clear()  # the limits of sign-ins count in it
     owner = factories.membership(company="Larkfield Group", email="mara@larkfield.example", name="Mara Lindqvist")

@@ -6,6 +6,7 @@ import itertools
 from patchbay.kernel.ledger.errors import insufficient
 from patchbay.kernel.usage.contracts import Claim
 from patchbay.lib.errors import ConflictError, InvalidError, UnavailableError
+from patchbay.products.gateway.contracts import Caller
 from patchbay.products.gateway.engine.metering import Charge
 
 
@@ -19,6 +20,7 @@ class FakeMeter:
         self.claims: dict[str, str] = {}
         self.settled = asyncio.Event()
         self.healthy = True
+        self.amounts: list[int] = []
         self.settle_error: Exception | None = None
         self._names = itertools.count(1)
 
@@ -26,7 +28,8 @@ class FakeMeter:
         if not self.healthy:
             raise UnavailableError
 
-    async def hold(self, organisation_id: str, amount_micro: int) -> int:
+    async def hold(self, caller: Caller, amount_micro: int) -> int:
+        self.amounts.append(amount_micro)
         if amount_micro > self.balance:
             raise insufficient(amount_micro, self.balance)
         self.balance -= amount_micro
@@ -42,7 +45,7 @@ class FakeMeter:
             self.release(charge.hold)
         if self.settle_error:
             raise self.settle_error
-        self.balance -= charge.bill.cost_micro
+        self.balance -= charge.cost_micro
         self.charges.append(charge)
         self.settled.set()
 

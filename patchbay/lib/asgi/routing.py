@@ -28,7 +28,8 @@ class Route:
     """One operation: dispatched by `method` and `path` (`/v1/things/{thing_id}`), described by the rest.
 
     `request` and `response` are msgspec shapes for the OpenAPI document; `errors` the codes it may answer;
-    `documented` is False for routes that serve our own pages.
+    `documented` is False for routes that serve our own pages. `respond_error` sends what the handler raises, in the
+    format of the door. A parameter written `{name:path}` takes slashes too.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Route:
     streams: bool = False
     errors: tuple[type[AppError], ...] = ()
     documented: bool = True
+    respond_error: Callable[[Request, AppError], Awaitable[None]] = respond_problem
 
 
 class Dispatcher:
@@ -118,7 +120,8 @@ async def _refuse_method(request: Request, allowed: str) -> None:
 
 
 def _compile(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+    pattern = re.sub(r"\\{(\w+):path\\}", r"(?P<\1>.+)", re.escape(path))
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", pattern))
 
 
 def _with_request_id(send: Send, request_id: str) -> Send:
@@ -151,7 +154,7 @@ async def _serve(route: Route, request: Request) -> None:
         if status is not None:
             raise  # the status line is out: only breaking the connection tells the client
         with contextlib.suppress(OSError):
-            await respond_problem(request, known)
+            await route.respond_error(request, known)
     finally:
         REQUESTS.inc(route.operation_id, str(status))
         log.info(

@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.conf import settings
 
 
 class GatewayConfig(AppConfig):
@@ -8,12 +7,15 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         from patchbay.products.gateway import tasks  # noqa: F401  registers tasks and schedules
+        from patchbay.products.gateway.contracts import OFFLINE_MODEL
         from patchbay.products.gateway.engine import registry
-        from patchbay.products.gateway.providers.offline.provider import OfflineProvider
+        from patchbay.products.gateway.engine.local import LocalTransport
+        from patchbay.products.gateway.providers.anthropic.provider import AnthropicTransport
+        from patchbay.products.gateway.providers.offline.provider import OfflineModel
+        from patchbay.products.gateway.providers.openai.provider import OpenAITransport
 
-        registry.register(OfflineProvider(), registry.OFFLINE_MODEL)
-        if settings.MODEL:
-            from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
-
-            provider = OpenAIProvider(base_url=settings.OPENAI_BASE_URL, api_key=settings.OPENAI_API_KEY)
-            registry.register(provider, settings.MODEL)
+        registry.register_kind(registry.LOCAL_KIND, LocalTransport)
+        registry.register_kind("offline", lambda config: LocalTransport(config, OFFLINE_MODEL))
+        registry.register_kind("openai", OpenAITransport)
+        registry.register_kind("anthropic", AnthropicTransport)
+        registry.register_local(OFFLINE_MODEL, OfflineModel())

@@ -1,6 +1,6 @@
 """How a model call fails. Every one of these is free: nothing that failed is charged."""
 
-from patchbay.lib.errors import AppError, NotFoundError, UnavailableError
+from patchbay.lib.errors import AppError, FieldError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 
 
 class ModelNotFoundError(NotFoundError):
@@ -8,11 +8,34 @@ class ModelNotFoundError(NotFoundError):
     advice = "Choose a model that this Patchbay has."
 
 
+class ModelForbiddenError(ForbiddenError):
+    code, title = "model_not_allowed", "This model is not allowed here"
+    advice = "Choose another model, or ask an owner to allow it in the gateway's rules."
+
+
+class ModelNotFittingError(InvalidError):
+    status, code, title = 400, "model_not_fitting", "No target of this model takes the request"
+    advice = "Send a shorter prompt, leave the tools out, or choose another model."
+
+
 class ModelRefusedError(AppError):
     """The provider refused our request as wrong: the operator's settings or the model's limits do not fit it."""
 
     status, code, title = 502, "model_refused", "The model provider refused the request"
     advice = "Ask for less at once, or tell whoever runs this Patchbay; nothing was charged."
+
+
+class ProviderRefusedError(AppError):
+    """The provider refused the client's own request; its status, words and code are passed on."""
+
+    status, code, title = 400, "provider_refused", "The model provider refused the request"
+    advice = "Correct what the provider names; nothing was charged."
+
+    def __init__(
+        self, message: str = "", *, status: int = 400, code: str = "provider_refused", param: str | None = None
+    ) -> None:
+        super().__init__(message, fields=(FieldError(param, message),) if param else ())
+        self.status, self.code = status, code  # type: ignore[misc]  # of this refusal, not of its kind
 
 
 class ModelBrokenError(AppError):

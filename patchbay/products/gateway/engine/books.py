@@ -1,10 +1,11 @@
 """The kernel's books behind the gateway's meter: leases for holds, the group-commit writer for settles."""
 
-from patchbay.kernel.ledger.leases import LeasedHold
 from patchbay.kernel.usage import runtime
 from patchbay.kernel.usage import services as usage
-from patchbay.kernel.usage.contracts import Claim, Settlement, UsageRecord
+from patchbay.kernel.usage.contracts import Claim, Holds, Settlement, UsageRecord
+from patchbay.products.gateway.contracts import Caller
 from patchbay.products.gateway.engine.metering import Charge
+from patchbay.products.gateway.engine.pricing import rarer_counts
 
 
 class KernelMeter:
@@ -13,16 +14,18 @@ class KernelMeter:
     def check(self) -> None:
         runtime.get_runtime().book.check()
 
-    async def hold(self, organisation_id: str, amount_micro: int) -> LeasedHold:
-        return await runtime.get_runtime().book.hold(organisation_id, amount_micro)
+    async def hold(self, caller: Caller, amount_micro: int) -> Holds:
+        return await usage.hold_all(caller.organisation_id, caller.budgets, amount_micro)
 
-    def release(self, hold: LeasedHold) -> None:
-        runtime.get_runtime().book.release(hold)
+    def release(self, hold: Holds) -> None:
+        usage.release(hold)
 
     async def settle(self, charge: Charge) -> None:
+        holds: Holds | None = charge.hold
         settlement = Settlement(
-            hold=charge.hold,
-            cost_micro=charge.bill.cost_micro,
+            hold=holds.organisation if holds else None,
+            budget_holds=holds.budgets if holds else (),
+            cost_micro=charge.cost_micro,
             record=to_record(charge),
             claim_id=charge.act.claim_id,
             response=charge.response,
@@ -38,7 +41,7 @@ class KernelMeter:
 
 def to_record(charge: Charge) -> UsageRecord:
     """Return the usage record of a charge."""
-    caller, act, result = charge.caller, charge.act, charge.result
+    caller, act, used = charge.caller, charge.act, charge.usage
     return UsageRecord(
         request_id=act.request_id,
         organisation_id=caller.organisation_id,
@@ -47,14 +50,17 @@ def to_record(charge: Charge) -> UsageRecord:
         product=act.product,
         operation=act.operation,
         plug_id=act.plug_id or "",
-        model=result.model,
-        provider=result.provider,
+        model=charge.model,
+        provider=charge.provider,
         environment=caller.environment,
-        prompt_tokens=result.usage.prompt,
-        cached_tokens=result.usage.cached,
-        completion_tokens=result.usage.completion,
-        estimated=result.usage.estimated,
+        prompt_tokens=used.prompt,
+        cached_tokens=used.cached,
+        completion_tokens=used.completion,
+        estimated=used.estimated,
         latency_ms=charge.latency_ms,
         outcome=charge.outcome,
-        lines=charge.bill.lines,
+        tries=charge.tries,
+        detail=charge.detail,
+        counts=rarer_counts(used),
+        lines=charge.lines,
     )

@@ -1,157 +1,336 @@
-"""One metered call of a model: hold the worst case, stream, price what was used, settle.
+"""One metered call of a model: hold the worst case, find a target that serves it, price what was used, settle.
 
-    async with open_call(caller=…, act=…, request=…, meter=…, prices=…) as call:
-        async for event in call.events(): …
-        await call.settle(outcome="answered")     # before the final bytes leave
+    async with engine.call(ask, terms) as call:
+        async for piece in call.pieces(): …        # of a stream: bytes in the client's format
+        await call.settle()                        # before the final bytes leave
+        …call.final
 
 Leaving the block without settling releases the hold: whatever failed is free. A client that leaves does not end the
-call: whoever reads goes on to the usage event (`client_left` bounds how long) and settles what was produced.
+call: whoever reads says `client_left` and goes on, to the provider's own count or to where the organisation's rule
+has it cancelled, and settles what was produced.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from patchbay.kernel.plans.contracts import PriceList, estimate_tokens
+import msgspec
+
+from patchbay.kernel.ledger.errors import InsufficientCreditsError
+from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN
+from patchbay.lib.http import HttpError, HttpTimeoutError
+from patchbay.lib.ids import new_id
 from patchbay.lib.money import ceil_div
-from patchbay.products.gateway.engine import registry
-from patchbay.products.gateway.engine.contracts import (
-    Act,
-    Caller,
-    ChatEvent,
-    ChatRequest,
-    ChatResult,
-    Delta,
-    Done,
-    Finish,
-    Provider,
-    ProviderStream,
-    TokenUsage,
-)
-from patchbay.products.gateway.engine.metering import Bill, Charge, Meter, price
+from patchbay.products.gateway.contracts import ModelTarget, ProviderKey
+from patchbay.products.gateway.engine import upstream
+from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
+from patchbay.products.gateway.engine.local import LocalAnswer
+from patchbay.products.gateway.engine.metering import Charge, Meter
+from patchbay.products.gateway.engine.pricing import Bill, bill_of, worst_micro
+from patchbay.products.gateway.engine.prompt_size import prompt_bytes
+from patchbay.products.gateway.engine.routing.router import Place, Router
+from patchbay.products.gateway.engine.terms import Terms
+from patchbay.products.gateway.engine.upstream import Begun, Whole
 from patchbay.products.gateway.errors import ModelBrokenError, ModelTimeoutError
+from patchbay.products.gateway.wire.contracts import Asked, TokenUsage
 
-CALL_SECONDS = 300.0
-"""The longest that a call may take, whoever waits for it."""
+CALL_SECONDS = 600.0
+"""The longest that an answer may take, whoever waits for it."""
 LEFT_SECONDS = 30.0
 """How long we go on reading for a client that has left."""
+MAX_LEFT = 128
+"""For how many clients that left this process reads on at once; the rest are cancelled and billed as produced."""
+MAX_STREAM_BYTES = 64 * 1024 * 1024
+IMAGE_TOKENS = 40_000
+"""The most that a provider counts for one picture, whatever its file's size."""
+DEFAULT_OUTPUT_TOKENS = 16_384
+"""The output limit where neither the client nor the model's target has one."""
+LEAST_OUTPUT_TOKENS = 64
+"""With fewer credits than for so many tokens, a call without a limit of its own is refused."""
+_encode = msgspec.json.Encoder().encode
+
+
+class Detail(msgspec.Struct, omit_defaults=True):
+    """What the request log shows of a call besides its record; `tries` only when there were several."""
+
+    target: str
+    first_ms: int
+    tries: list[Any] = []
+
+
+class Engine:
+    """What calls share in this process."""
+
+    def __init__(self, *, meter: Meter, router: Router | None = None) -> None:
+        self.meter = meter
+        self.router = router or Router()
+        self.left = 0
+
+    def call(self, ask: Ask, terms: Terms) -> "Call":
+        """Return a call that is not yet under way."""
+        return Call(self, ask, terms)
 
 
 class Call:
-    """A call under way; made by `open_call`."""
+    """A call under way; made by `Engine.call`."""
 
-    def __init__(
-        self, *, caller: Caller, act: Act, request: ChatRequest, provider: Provider, meter: Meter, prices: PriceList
-    ) -> None:
-        self.request = request
-        self._caller = caller
-        self._act = act
-        self._provider = provider
-        self._meter = meter
-        self._prices = prices
+    def __init__(self, engine: Engine, ask: Ask, terms: Terms) -> None:
+        self.tries = Tries()
+        self.final = b""
+        self._engine = engine
+        self._ask = ask
+        self._terms = terms
         self._hold: Any = None
-        self._result: ChatResult | None = None
+        self._place: Place[Whole | Begun] | None = None
+        self._usage: TokenUsage | None = None
         self._began = time.monotonic()
-        self._deadline = asyncio.get_running_loop().time() + CALL_SECONDS
+        self._first_ms = 0
         self._left = False
+        self._cut = False
+        self._free = ask.caller.is_test
+        self._pays_itself = False
+        self._limit: int | None = None
 
-    async def hold(self) -> None:
-        """Hold the most that the call can cost; a test key holds nothing."""
-        self._meter.check()
-        if self._caller.is_test:
-            return
-        worst = TokenUsage(self._provider.prompt_bound(self.request), self.request.max_output_tokens)
-        amount = price(self._prices, worst, free=False).cost_micro
-        self._hold = await self._meter.hold(self._caller.organisation_id, amount)
+    # -- under way ----------------------------------------------------------------------------------------------
 
-    async def events(self) -> AsyncGenerator[ChatEvent, None]:
-        """Yield the model's deltas, then Done with the whole text and what it used."""
-        pieces: list[str] = []
-        async with contextlib.aclosing(self._provider.stream(self.request)) as stream:
-            while not isinstance(event := await self._next(stream), Finish):
-                pieces.append(event.text)
-                yield event
-        text = "".join(pieces)
-        self._result = ChatResult(
-            text=text,
-            usage=event.usage or self._estimate(text),
-            model=self.request.model,
-            provider=self._provider.name,
-            finish_reason=event.reason,
-        )
-        yield Done(self._result)
-
-    async def _next(self, stream: ProviderStream) -> Delta | Finish:
+    async def __aenter__(self) -> Self:
         try:
-            async with asyncio.timeout_at(self._deadline):
-                return await anext(stream)
-        except StopAsyncIteration:
-            raise ModelBrokenError("The model's answer ended before it was whole; nothing was charged.") from None
-        except TimeoutError:
-            if self._left:
-                return Finish("cut")
-            raise ModelTimeoutError("The model took too long; nothing was charged.") from None
+            await self._open()
+        except BaseException:
+            await self._close()
+            raise
+        return self
 
-    def _estimate(self, text: str) -> TokenUsage:
-        prompt = ceil_div(self.request.prompt_bytes(), 4)
-        return TokenUsage(prompt, estimate_tokens(text), estimated=True)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
 
-    def client_left(self) -> None:
-        """Say that nobody waits any more: reading goes on for at most LEFT_SECONDS, then counts what came."""
-        if not self._left:
-            self._left = True
-            self._deadline = min(self._deadline, asyncio.get_running_loop().time() + LEFT_SECONDS)
+    async def _open(self) -> None:
+        engine, ask = self._engine, self._ask
+        engine.meter.check()
+        bound = self._prompt_bound()
+        await self._take_hold(bound)
+        attempt = self._attempt_stream if ask.head.stream else self._attempt_whole
+        self._place = await engine.router.run(self._terms.alias, ask.head, bound, attempt, self.tries)
+        self._first_ms = round((time.monotonic() - self._began) * 1000)
+
+    def _prompt_bound(self) -> int:
+        """A token is at least one byte of the body; pictures and what only the provider holds are bounded apart."""
+        head = self._ask.head
+        bound = len(self._ask.body)
+        if head.images:
+            bound += head.images * IMAGE_TOKENS
+        if head.opaque or head.refers:
+            bound = max(bound, *(target.context_tokens for target in self._terms.alias.targets))
+        return bound
+
+    async def _take_hold(self, prompt_bound: int) -> None:
+        """Hold the most that the call can cost; a test key and a model that pays for itself hold nothing."""
+        head = self._ask.head
+        self._pays_itself = self._engine.router.transport(self._terms.alias.targets[0]).pays_itself
+        self._free = self._free or self._pays_itself
+        self._limit = head.max_output_tokens
+        if self._ask.wire.name == "embeddings":
+            output = 0
+        else:
+            if self._limit is None:
+                self._limit = max(
+                    target.max_output_tokens or DEFAULT_OUTPUT_TOKENS for target in self._terms.alias.targets
+                )
+            output = self._limit * head.choices
+        if self._free:
+            return
+        try:
+            self._hold = await self._hold_for(prompt_bound, output)
+        except InsufficientCreditsError:
+            if not output or head.max_output_tokens is not None:
+                raise
+            await self._hold_what_is_left(prompt_bound)
+
+    async def _hold_for(self, prompt_tokens: int, output_tokens: int) -> Any:
+        amount = worst_micro(self._terms.prices, prompt_tokens, output_tokens)
+        return await self._engine.meter.hold(self._ask.caller, amount)
+
+    async def _hold_what_is_left(self, prompt_bound: int) -> None:
+        """Hold for a shorter answer: the client set no limit, so the last credits buy as much as they can."""
+        assert self._limit is not None
+        while True:
+            self._limit //= 4
+            if self._limit < LEAST_OUTPUT_TOKENS:
+                self._limit = LEAST_OUTPUT_TOKENS
+            try:
+                self._hold = await self._hold_for(prompt_bound, self._limit * self._ask.head.choices)
+            except InsufficientCreditsError:
+                if self._limit == LEAST_OUTPUT_TOKENS:
+                    raise
+            else:
+                return
+
+    async def _attempt_whole(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Whole:
+        outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
+        answer = await upstream.send(self._ask, transport, outgoing, key)
+        return await upstream.read_whole(self._ask, outgoing, answer, self._asked())
+
+    async def _attempt_stream(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Begun:
+        outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
+        answer = await upstream.send(self._ask, transport, outgoing, key)
+        return await upstream.begin_stream(self._ask, outgoing, answer, self._asked())
+
+    def _asked(self) -> Asked:
+        head = self._ask.head
+        return Asked(head.model, new_id("ans"), int(time.time()), head.include_usage)
+
+    # -- what it gives ------------------------------------------------------------------------------------------
 
     @property
-    def result(self) -> ChatResult:
-        """The whole answer; only after Done."""
-        if self._result is None:
-            raise RuntimeError("The call has not ended.")
-        return self._result
+    def is_stream(self) -> bool:
+        return self._ask.head.stream
+
+    @property
+    def whole(self) -> bytes:
+        """The whole answer in the client's format; only of a call that is no stream."""
+        result = self._served.result
+        assert isinstance(result, Whole)
+        return result.body
+
+    @property
+    def target(self) -> ModelTarget:
+        """Which target serves."""
+        return self._served.target
+
+    @property
+    def _served(self) -> Place[Whole | Begun]:
+        assert self._place is not None, "the call is not under way"
+        return self._place
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield whole events as they come; those that end the answer are in `final` afterwards."""
+        stream = self._served.result
+        assert isinstance(stream, Begun)
+        answer, reader = stream.answer, stream.reader
+        try:
+            if stream.first:
+                yield stream.first
+            size = 0
+            while not reader.ended and not self._cut:
+                chunk = await self._next(stream)
+                if chunk is None:
+                    reader.stop()
+                    break
+                size += len(chunk)
+                if size > MAX_STREAM_BYTES:
+                    raise ModelBrokenError("The model's answer has no end; nothing was charged.")
+                if piece := reader.feed(chunk):
+                    yield piece
+            self._finish(stream)
+        except (HttpError, ModelBrokenError) as error:
+            self._served.breaker.fail()
+            if isinstance(error, HttpTimeoutError):
+                raise ModelTimeoutError("The model fell silent in its answer; nothing was charged.") from error
+            if isinstance(error, HttpError):
+                raise ModelBrokenError("The model's answer broke off; nothing was charged.", retry_after=1) from error
+            raise
+        finally:
+            answer.close()
+
+    async def _next(self, stream: Begun) -> bytes | None:
+        if not self._left or self._pays_itself:
+            if time.monotonic() - self._began > CALL_SECONDS:
+                raise ModelTimeoutError("The model took too long; nothing was charged.")
+            return await stream.answer.chunk()
+        try:
+            async with asyncio.timeout(LEFT_SECONDS):
+                return await stream.answer.chunk()
+        except TimeoutError:
+            self._cut = True
+            return b""
+
+    def _finish(self, stream: Begun) -> None:
+        reader = stream.reader
+        if reader.ended:
+            self.final = reader.final()
+        elif not self._cut:
+            raise ModelBrokenError("The model's answer ended before it was whole; nothing was charged.", retry_after=1)
+        self._usage = reader.usage or self._estimate(reader.produced_bytes())
+
+    def client_left(self) -> None:
+        """Say that nobody waits any more: by the organisation's rule, read on for a while or stop here."""
+        if self._left:
+            return
+        self._left = True
+        self._engine.left += 1
+        if self._pays_itself:
+            return  # what it did must be settled, however long that takes
+        if self._terms.catalogue.cut_policy == "cancel" or self._engine.left > MAX_LEFT:
+            self._cut = True
+
+    def _estimate(self, produced_bytes: int) -> TokenUsage:
+        prompt = ceil_div(prompt_bytes(self._ask.body), BYTES_PER_TOKEN)
+        return TokenUsage(prompt, ceil_div(produced_bytes, BYTES_PER_TOKEN), estimated=True)
+
+    # -- money --------------------------------------------------------------------------------------------------
+
+    @property
+    def usage(self) -> TokenUsage:
+        """What was used; of a stream only after its last piece."""
+        if self._usage is None:
+            result = self._served.result
+            if not isinstance(result, Whole):
+                raise RuntimeError("The stream has not ended.")
+            self._usage = result.reading.usage or self._estimate(result.reading.produced_bytes)
+        return self._usage
 
     @property
     def bill(self) -> Bill:
-        """What the call costs; only after Done."""
-        return price(self._prices, self.result.usage, free=self._caller.is_test)
+        """What the call costs; nothing for a test key."""
+        return bill_of(self._terms.prices, self.usage, free=self._free)
 
-    async def settle(self, *, outcome: str, response: bytes | None = None) -> None:
+    async def settle(self, *, outcome: str = "answered", response: bytes | None = None) -> None:
         """Write the usage record and take the cost; returns after the commit."""
-        charge = Charge(
-            caller=self._caller,
-            act=self._act,
-            result=self.result,
-            bill=self.bill,
-            hold=self._hold,
-            latency_ms=round((time.monotonic() - self._began) * 1000),
-            outcome=outcome,
-            response=response,
+        served = self._served
+        served.breaker.succeed()
+        if isinstance(answer := served.result.answer, LocalAnswer):
+            await answer.settle(response)
+            if self._pays_itself:
+                return
+        bill, target = self.bill, served.target
+        hold, self._hold = self._hold, None  # from here on the writer owns it
+        await self._engine.meter.settle(
+            Charge(
+                caller=self._ask.caller,
+                act=self._ask.act,
+                model=self._ask.head.model,
+                provider=target.provider.name,
+                usage=self.usage,
+                lines=bill.lines,
+                cost_micro=bill.cost_micro,
+                hold=hold,
+                latency_ms=round((time.monotonic() - self._began) * 1000),
+                outcome="cut" if self._left and outcome == "answered" else outcome,
+                tries=len(self.tries),
+                detail=self._detail(target),
+                response=response,
+            )
         )
-        self._hold = None  # from here on the writer owns it
-        await self._meter.settle(charge)
 
-    def release(self) -> None:
-        """Give back what is held and not settled."""
+    def _detail(self, target: ModelTarget) -> str:
+        tries = [] if len(self.tries) == 1 else [msgspec.to_builtins(each) for each in self.tries.made]
+        return _encode(Detail(f"{target.provider.name}/{target.model}", self._first_ms, tries)).decode()
+
+    async def _close(self) -> None:
+        """Give back what is held and not settled, and the place at the provider."""
+        if self._left:
+            self._engine.left -= 1
+            self._left = False
         if self._hold is not None:
             hold, self._hold = self._hold, None
-            self._meter.release(hold)
-
-
-@contextlib.asynccontextmanager
-async def open_call(
-    *, caller: Caller, act: Act, request: ChatRequest, meter: Meter, prices: PriceList
-) -> AsyncGenerator[Call, None]:
-    """Hold for a call of `request.model` and give it; `prices` is the price list of that model."""
-    provider = registry.resolve(request.model)
-    call = Call(caller=caller, act=act, request=request, provider=provider, meter=meter, prices=prices)
-    await call.hold()
-    try:
-        yield call
-    finally:
-        call.release()
-
-
-def model_for(caller: Caller) -> str:
-    """The model that answers a caller who named none: a test key runs on the built-in one."""
-    return registry.OFFLINE_MODEL if caller.is_test else registry.default_model()
+            self._engine.meter.release(hold)
+        if self._place is not None:
+            place, self._place = self._place, None
+            place.result.answer.close()
+            place.release()
+            if isinstance(place.result.answer, LocalAnswer):
+                await place.result.answer.abandon()

@@ -1,15 +1,23 @@
-"""What crosses the borders of the gateway: requests, events, usage, and the protocol that a provider fulfils."""
+"""What the parts of the engine hand each other: requests on their way upstream, answers on their way back.
 
-from collections.abc import AsyncGenerator, Mapping
+A *transport* carries requests to one provider; its answers look like HTTP, whether a server or a model of this very
+process gave them, so that routing, reading and metering know one kind.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from patchbay.products.gateway.contracts import Act as Act
-from patchbay.products.gateway.contracts import Caller as Caller
+from patchbay.lib.asgi.types import Headers
+from patchbay.products.gateway.contracts import Act, Caller, ModelTarget, ProviderConfig, ProviderKey
+from patchbay.products.gateway.wire.contracts import Body, Format, Head, Target, Wire
+from patchbay.products.gateway.wire.contracts import TokenUsage as TokenUsage  # what a call used, for its callers
+
+if TYPE_CHECKING:
+    from patchbay.products.gateway.engine.calls import Engine
 
 Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "content_filter", "cut"]
-"""Why a model ended; `cut` means that we stopped reading because the client had left."""
+FinishReason = Literal["stop", "length", "content_filter"]
 
 MESSAGE_OVERHEAD_TOKENS = 8
 """Tokens that a chat template puts around one message, at most."""
@@ -61,81 +69,148 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A chat completion. `max_output_tokens` is written into the upstream body, so that a hold can cover it."""
-
-    model: str
-    messages: tuple[Message, ...]
-    max_output_tokens: int
-    temperature: float | None = None
-    evidence: Evidence | None = None
-
-    def prompt_bytes(self) -> int:
-        """The UTF-8 size of everything that the model reads."""
-        return sum(len(message.content.encode("utf-8", "surrogatepass")) for message in self.messages)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Tokens of one call; `prompt` includes `cached`. `estimated`: no provider counted them, we did."""
-
-    prompt: int
-    completion: int
-    cached: int = 0
-    estimated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of the model's text."""
+    """The next piece of a model's text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of a provider's stream; `usage` is what the provider counted, None when it counted nothing."""
+    """The end of a local model's answer; `usage` None when it counted nothing.
 
-    reason: FinishReason
-    usage: TokenUsage | None = None
-
-
-ProviderEvent = Delta | Finish
-ProviderStream = AsyncGenerator[ProviderEvent, None]
-
-
-@dataclass(frozen=True, slots=True)
-class ChatResult:
-    """A whole answer and what it used."""
-
-    text: str
-    usage: TokenUsage
-    model: str
-    provider: str
-    finish_reason: FinishReason
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The last event of a call."""
-
-    result: ChatResult
-
-
-ChatEvent = Delta | Done
-
-
-class Provider(Protocol):
-    """A source of chat completions.
-
-    `stream` yields deltas and ends with exactly one Finish; it raises an AppError (`gateway.errors`) when the model
-    cannot answer, and stops its upstream when it is closed. It runs on the event loop: a provider that computes does
-    so in a thread. `prompt_bound` is the most tokens that the provider can
-    count for the prompt: what a hold must cover.
+    A model that pays for itself gives `settle`, which takes the response to keep for a retry and returns after the
+    commit.
     """
 
-    name: str
+    reason: FinishReason = "stop"
+    usage: TokenUsage | None = None
+    settle: Callable[[bytes | None], Awaitable[None]] | None = None
 
-    def prompt_bound(self, request: ChatRequest) -> int: ...
 
-    def stream(self, request: ChatRequest) -> ProviderStream: ...
+@dataclass(frozen=True, slots=True)
+class LocalRequest:
+    """A request to a model of this process: a chat body, who asks, and evidence where a plug gathered some.
+
+    `engine` is for a model that makes calls of its own.
+    """
+
+    caller: Caller
+    act: Act
+    body: Body
+    max_output_tokens: int
+    engine: "Engine"
+    evidence: Evidence | None = None
+
+
+LocalStream = AsyncGenerator[Delta | Finish, None]
+
+
+class LocalModel(Protocol):
+    """A model of this process. `stream` yields deltas, then one Finish; it raises an AppError when it cannot answer.
+
+    It runs on the event loop: a model that computes does so in a thread. One that `pays_itself` makes metered calls
+    of its own, and is not charged a second time.
+    """
+
+    pays_itself: bool
+
+    def stream(self, request: LocalRequest) -> LocalStream: ...
+
+
+class LocalFamily(LocalModel, Protocol):
+    """A model for each of many things, such as plugs; `names` returns those that an organisation has. Blocking."""
+
+    def names(self, organisation_id: str) -> Sequence[str]: ...
+
+
+class Answer(Protocol):
+    """An answer whose head is in. `chunk` returns the next bytes of the body, None at its end."""
+
+    @property
+    def status(self) -> int: ...
+
+    def header(self, name: bytes) -> str | None: ...
+
+    async def chunk(self) -> bytes | None: ...
+
+    async def read(self, limit: int) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request ready for a transport: the `wire` it is written in and the body; `local` for a local model."""
+
+    wire: Wire
+    body: bytes
+    stream: bool
+    passed: Headers = field(default_factory=list)
+    translated: bool = False
+    local: LocalRequest | None = None
+
+
+class Transport(Protocol):
+    """Carries requests to one provider. `formats` are those that it speaks itself, best first.
+
+    `pays_itself` is true of a local model that makes metered calls of its own. `send` returns once the head is in; it
+    raises `lib.http.HttpError` when there is no answer.
+    """
+
+    @property
+    def pays_itself(self) -> bool: ...
+
+    @property
+    def formats(self) -> frozenset[Format]: ...
+
+    def target(self, target: ModelTarget, max_output_tokens: int | None) -> Target: ...
+
+    async def send(self, outgoing: Outgoing, key: ProviderKey | None) -> Answer: ...
+
+    def learn(self, outgoing: Outgoing, status: int) -> bool:
+        """Take note of a refusal that shows what the provider cannot do; True when it is worth asking it anew."""
+        ...
+
+
+MakeTransport = Callable[[ProviderConfig], Transport]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A call as a door or a plug asks for it.
+
+    `wire` is the format that the client speaks, `passed` the headers that a provider of the same format gets too.
+    """
+
+    caller: Caller
+    act: Act
+    wire: Wire
+    head: Head
+    body: bytes
+    passed: Headers = field(default_factory=list)
+    evidence: Evidence | None = None
+
+
+@dataclass(slots=True)
+class Try:
+    """One try of a call, as the log shows it: `status` 0 when there was no answer, `error` empty when it served."""
+
+    provider: str
+    model: str
+    status: int
+    error: str
+    milliseconds: int
+
+
+@dataclass(slots=True)
+class Tries:
+    """All tries of one call; the last one served if any did."""
+
+    made: list[Try] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+
+Targets = Sequence[ModelTarget]

@@ -1,51 +1,38 @@
-"""The gateway's side of money: what a call asks of the ledger, as a port, and the ledger behind it.
+"""The gateway's side of money: what a call asks of the ledger, as a port, and how usage becomes a bill.
 
-The port is narrow so that a call can be tested without a database, and so that only this module knows how the
-kernel keeps its books.
+The port is narrow so that a call can be tested without a database, and so that only `books` knows how the kernel
+keeps its books.
 """
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from patchbay.kernel.plans.contracts import CostLine, PriceList, Quantities
+import msgspec
+
+from patchbay.kernel.plans.contracts import CostLine
 from patchbay.kernel.usage.contracts import Claim
-from patchbay.products.gateway.engine.contracts import Act, Caller, ChatResult, TokenUsage
+from patchbay.products.gateway.contracts import Act, Caller
+from patchbay.products.gateway.wire.contracts import TokenUsage
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What one call costs: the lines of the price list and their sum in micro-credits; nothing for a test key."""
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """A finished call on its way into the books; `response` is kept for a retry with the same Idempotency-Key.
 
-    usage: TokenUsage
-    lines: tuple[CostLine, ...]
-
-    @property
-    def cost_micro(self) -> int:
-        return sum(line.cost_micro for line in self.lines)
-
-
-def price(prices: PriceList, usage: TokenUsage, *, free: bool) -> Bill:
-    """Price what was used; `free` for a test key."""
-    return Bill(usage, () if free else prices.cost(quantities(usage)))
-
-
-def quantities(usage: TokenUsage) -> Quantities:
-    return Quantities(
-        prompt_tokens=usage.prompt, cached_tokens=min(usage.cached, usage.prompt), completion_tokens=usage.completion
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A finished call on its way into the books; `response` is kept for a retry with the same Idempotency-Key."""
+    `model` is the name that the client asked for, `provider` who served it; `detail` is the JSON of its tries and
+    timings. `cost_micro` is the sum of `lines`.
+    """
 
     caller: Caller
     act: Act
-    result: ChatResult
-    bill: Bill
+    model: str
+    provider: str
+    usage: TokenUsage
+    lines: tuple[CostLine, ...]
+    cost_micro: int
     hold: Any
     latency_ms: int
     outcome: str
+    tries: int = 1
+    detail: str = ""
     response: bytes | None = None
 
 
@@ -53,12 +40,13 @@ class Meter(Protocol):
     """Where a call holds and settles.
 
     `check` raises UnavailableError while nothing can be settled. `hold` returns a token that exactly one of `settle`
-    and `release` takes back; it raises InsufficientCreditsError. `settle` returns after the commit.
+    and `release` takes back; it raises InsufficientCreditsError, also for a cap of the caller. `settle` returns after
+    the commit.
     """
 
     def check(self) -> None: ...
 
-    async def hold(self, organisation_id: str, amount_micro: int) -> Any: ...
+    async def hold(self, caller: Caller, amount_micro: int) -> Any: ...
 
     def release(self, hold: Any) -> None: ...
 

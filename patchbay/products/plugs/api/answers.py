@@ -34,12 +34,12 @@ def to_citation(citation: Citation, slug: str) -> CitationOut:
 
 def to_answer(answer: Answer, conversation: Conversation, *, answer_id: str, created_at: datetime) -> ChatAnswer:
     """Return the whole answer object of a call that has ended."""
-    verdict, usage, slug = answer.verdict, answer.result.usage, conversation.plug.slug
+    verdict, usage, slug = answer.verdict, answer.usage, conversation.plug.slug
     return ChatAnswer(
         id=answer_id,
         session_id=conversation.session_id,
         created_at=to_rfc3339(created_at),
-        model=answer.result.model,
+        model=answer.model,
         plug=slug,
         plug_version=conversation.plug.published_number,
         outcome=verdict.outcome,

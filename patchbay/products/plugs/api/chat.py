@@ -29,10 +29,12 @@ from patchbay.lib.errors import (
 from patchbay.lib.ids import new_id
 from patchbay.lib.json_text import NUL_FAULT
 from patchbay.lib.pool import BlockingPool
-from patchbay.products.gateway.engine.books import KernelMeter
-from patchbay.products.gateway.engine.contracts import Act, Delta
+from patchbay.products.gateway.contracts import Act
+from patchbay.products.gateway.engine.calls import Engine
+from patchbay.products.gateway.engine.contracts import Delta
+from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
+from patchbay.products.gateway.engine.instance import ENGINE
 from patchbay.products.gateway.engine.limits import LIMITS, Limits
-from patchbay.products.gateway.engine.metering import Meter
 from patchbay.products.plugs.api import visitors
 from patchbay.products.plugs.api.answers import to_answer, to_citation
 from patchbay.products.plugs.api.shapes import ChatAnswer, ChatBody, DeltaOut
@@ -44,7 +46,6 @@ from patchbay.products.plugs.queries.conversations import Conversation, get_conv
 from patchbay.products.plugs.services import sessions
 
 BODY_LIMIT = 64 * 1024
-IDEMPOTENCY_KEY_LENGTH = 255
 POOL_THREADS = 4
 POOL_QUEUE = 256
 log = structlog.get_logger(__name__)
@@ -52,21 +53,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Asking:
-    """One question on its way; `settled` once it is paid for."""
+    """One question on its way; `retry` is its claim on an Idempotency-Key."""
 
     request: Request
     visitor: Visitor
     body: ChatBody
     asked_at: datetime
-    claim_id: str = ""
-    settled: bool = False
+    retry: Retry | None = None
 
 
 class ChatDoor:
-    """What the chat routes need: the meter, the plugs' answering, a pool for what blocks, and the rates."""
+    """What the chat routes need: the engine, the plugs' answering, a pool for what blocks, and the rates."""
 
-    def __init__(self, *, meter: Meter, answering: Answering, pool: BlockingPool, limits: Limits) -> None:
-        self._meter = meter
+    def __init__(self, *, engine: Engine, answering: Answering, pool: BlockingPool, limits: Limits) -> None:
+        self._engine = engine
         self._answering = answering
         self._pool = pool
         self._limits = limits
@@ -85,18 +85,16 @@ class ChatDoor:
         raw, body = await _read_body(request)
         body.plugin_id = request.path_params.get("slug", body.plugin_id)
         asking = Asking(request, visitor, body, datetime.now(UTC))
-        if (key := _idempotency_key(request)) is None:
-            return await self._answer(asking)
-        fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
-        claim = await self._pool.run(self._meter.claim, visitor.caller.organisation_id, key, fingerprint)
-        if claim.response is not None:
-            return await _replay(asking, claim.response)
-        asking.claim_id = claim.id
-        try:
+        if (key := read_idempotency_key(request)) is None:
             await self._answer(asking)
-        finally:
-            if not asking.settled:
-                await self._pool.finish(self._meter.abandon, claim.id)
+            return
+        fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
+        async with Retry(self._engine.meter, self._pool, visitor.caller.organisation_id, key, fingerprint) as retry:
+            if retry.response is not None:
+                await _replay(asking, retry.response)
+                return
+            asking.retry = retry
+            await self._answer(asking)
 
     async def _answer(self, asking: Asking) -> None:
         conversation = await self._pool.run(
@@ -114,9 +112,9 @@ class ChatDoor:
                 product="plugs",
                 operation="chat",
                 plug_id=conversation.plug.id,
-                claim_id=asking.claim_id,
+                claim_id=asking.retry.claim_id if asking.retry else "",
             ),
-            meter=self._meter,
+            engine=self._engine,
             answering=self._answering,
             pool=self._pool,
         )
@@ -143,8 +141,9 @@ class ChatDoor:
     async def _settle(self, asking: Asking, conversation: Conversation, answer: Answer) -> ChatAnswer:
         """Pay for the answer, then keep it in its session; after the commit it is owed to the client, come what may."""
         whole = to_answer(answer, conversation, answer_id=new_id("msg"), created_at=datetime.now(UTC))
-        await answer.settle(response=json_bytes(whole) if asking.claim_id else None)
-        asking.settled = True
+        await answer.settle(response=json_bytes(whole) if asking.retry else None)
+        if asking.retry:
+            asking.retry.settled = True
         exchange = sessions.Exchange(
             session_id=conversation.session_id,
             is_new_session=conversation.is_new,
@@ -171,14 +170,6 @@ async def _read_body(request: Request) -> tuple[bytes, ChatBody]:
     if not body.message.strip():
         raise InvalidError("There is no question.", fields=(FieldError("message", "Write a question, as plain text."),))
     return raw, body
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.header(b"idempotency-key")
-    if key is not None and not (0 < len(key) <= IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()):
-        fault = FieldError("Idempotency-Key", f"Use 1 to {IDEMPOTENCY_KEY_LENGTH} printable ASCII characters.")
-        raise InvalidError("The idempotency key cannot be used.", fields=(fault,))
-    return key
 
 
 def _question(asking: Asking, conversation: Conversation) -> Question:
@@ -257,12 +248,7 @@ def make_routes(door: ChatDoor) -> tuple[Route, ...]:
     )
 
 
-ROUTES = make_routes(
-    ChatDoor(
-        meter=KernelMeter(),
-        answering=DocumentAnswering(),
-        pool=BlockingPool("plugs", threads=POOL_THREADS, queue=POOL_QUEUE),
-        limits=LIMITS,
-    )
-)
+ANSWERING = DocumentAnswering()
+POOL = BlockingPool("plugs", threads=POOL_THREADS, queue=POOL_QUEUE)
+ROUTES = make_routes(ChatDoor(engine=ENGINE, answering=ANSWERING, pool=POOL, limits=LIMITS))
 """The chat routes of this process."""

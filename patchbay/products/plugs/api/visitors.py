@@ -10,14 +10,13 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 from patchbay.kernel.accounts import queries as accounts
-from patchbay.kernel.keys import services as keys
-from patchbay.kernel.keys.contracts import Grant
 from patchbay.kernel.plans import queries as plans
 from patchbay.lib.actor import Actor
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.errors import ForbiddenError, UnauthenticatedError
 from patchbay.lib.pool import BlockingPool
-from patchbay.products.gateway.engine.contracts import Caller
+from patchbay.products.gateway.contracts import Caller
+from patchbay.products.gateway.engine import callers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +30,8 @@ class Visitor:
 
 async def by_key(request: Request, pool: BlockingPool) -> Visitor:
     """Return whose key the request carries: from memory where it is known, else from the database."""
-    token = request.bearer_token()
-    grant = keys.find_cached(token)
-    if grant is None:
-        grant = await pool.run(keys.authenticate, token)
-    return _of_grant(grant, request.client_address)
-
-
-def _of_grant(grant: Grant, address: str | None) -> Visitor:
-    caller = Caller(
-        organisation_id=grant.organisation_id,
-        requests_per_minute=grant.requests_per_minute,
-        environment="test" if grant.is_test else "live",
-        key_id=grant.key_id,
-    )
-    return Visitor(caller, grant.actor(address), grant.plug_id)
+    grant, caller = await callers.find(request.bearer_token(), pool)
+    return Visitor(caller, grant.actor(request.client_address), grant.plug_id)
 
 
 async def by_session(request: Request, pool: BlockingPool) -> Visitor:

@@ -10,27 +10,35 @@ from collections.abc import AsyncGenerator
 
 from django.conf import settings
 
-from patchbay.kernel.plans import queries as plans
 from patchbay.lib.pool import BlockingPool
-from patchbay.products.gateway.engine.calls import Call, model_for, open_call
-from patchbay.products.gateway.engine.contracts import Act, Caller, ChatRequest, ChatResult, Delta
-from patchbay.products.gateway.engine.metering import Bill, Meter
+from patchbay.products.gateway.contracts import OFFLINE_MODEL, Act, Caller
+from patchbay.products.gateway.engine import registry
+from patchbay.products.gateway.engine.asks import ask_chat
+from patchbay.products.gateway.engine.calls import Call, Engine
+from patchbay.products.gateway.engine.contracts import Delta, TokenUsage
+from patchbay.products.gateway.engine.pricing import Bill
+from patchbay.products.gateway.engine.terms import find_terms
+from patchbay.products.gateway.engine.texts import read_texts
 from patchbay.products.plugs.engine.contracts import Answering, Citation, Prepared, Question, Verdict
 
 
 class Answer:
-    """An answer under way; made by `open_answer`."""
+    """An answer under way; made by `open_answer`. `model` is the one that answers."""
 
-    def __init__(self, prepared: Prepared, call: Call) -> None:
+    def __init__(self, prepared: Prepared, call: Call, model: str) -> None:
+        self.model = model
         self._reader = prepared.reader
         self._call = call
 
     async def pieces(self) -> AsyncGenerator[Delta | Citation, None]:
         """Yield verified text and citations as the model writes."""
-        async with contextlib.aclosing(self._call.events()) as events:
-            async for event in events:
-                for piece in self._reader.feed(event.text) if isinstance(event, Delta) else self._reader.finish():
-                    yield piece
+        async with contextlib.aclosing(self._call.pieces()) as pieces:
+            async for events in pieces:
+                for text in read_texts(events):
+                    for piece in self._reader.feed(text):
+                        yield piece
+        for piece in self._reader.finish():
+            yield piece
 
     def client_left(self) -> None:
         """Say that nobody waits any more; go on reading `pieces` and settle what was produced."""
@@ -41,8 +49,8 @@ class Answer:
         return self._reader.verdict
 
     @property
-    def result(self) -> ChatResult:
-        return self._call.result
+    def usage(self) -> TokenUsage:
+        return self._call.usage
 
     @property
     def bill(self) -> Bill:
@@ -55,19 +63,19 @@ class Answer:
 
 @contextlib.asynccontextmanager
 async def open_answer(
-    *, question: Question, caller: Caller, act: Act, meter: Meter, answering: Answering, pool: BlockingPool
+    *, question: Question, caller: Caller, act: Act, engine: Engine, answering: Answering, pool: BlockingPool
 ) -> AsyncGenerator[Answer, None]:
     """Retrieve for the question, hold the most its answer can cost, and give the answer."""
     prepared = await pool.run(answering.prepare, question)
-    model = model_for(caller)
-    prices = plans.find_cached_prices(model)
-    if prices is None:
-        prices = await pool.run(plans.get_prices, model=model)
-    request = ChatRequest(
+    model = OFFLINE_MODEL if caller.is_test else registry.default_model()
+    terms = await find_terms(caller, model, pool)
+    ask = ask_chat(
+        caller,
+        act,
         model=model,
         messages=prepared.messages,
         max_output_tokens=settings.MAX_OUTPUT_TOKENS,
         evidence=prepared.evidence,
     )
-    async with open_call(caller=caller, act=act, request=request, meter=meter, prices=prices) as call:
-        yield Answer(prepared, call)
+    async with engine.call(ask, terms) as call:
+        yield Answer(prepared, call, model)

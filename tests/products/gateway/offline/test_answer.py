@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from patchbay.products.gateway.engine.contracts import ChatRequest, Delta, Evidence, Finish, Message, Passage
-from patchbay.products.gateway.engine.registry import OFFLINE_MODEL, resolve
+from patchbay.products.gateway.contracts import OFFLINE_MODEL, Act, Caller
+from patchbay.products.gateway.engine import registry
+from patchbay.products.gateway.engine.contracts import Delta, Evidence, Finish, LocalRequest, Passage
 from patchbay.products.gateway.providers.offline.answer import WHOLE_WORDS, choose_quote, write_answer
 from patchbay.products.gateway.providers.offline.decision import load_model
 from patchbay.products.gateway.providers.offline.features import DECISION, PAIR
-from patchbay.products.gateway.providers.offline.provider import OfflineProvider
+from patchbay.products.gateway.providers.offline.provider import OfflineModel
 from patchbay.products.gateway.providers.offline.question import take_apart
 
 CLAUSES = (
@@ -88,14 +89,43 @@ def test_the_coefficients_fit_the_features() -> None:
         assert 0 < model.uncertain_from <= model.answer_from < 1
 
 
-async def test_the_provider_streams_and_ends_once() -> None:
-    provider = OfflineProvider()
-    request = ChatRequest(OFFLINE_MODEL, (Message("user", "x" * 9),), 1024, evidence=evidence("invoice paid days?"))
-    events = [event async for event in provider.stream(request)]
-    assert all(isinstance(event, Delta) for event in events[:-1])
-    assert events[-1] == Finish("stop")
-    assert provider.prompt_bound(request) == 3
+def local(max_output_tokens: int = 1024, evidence: Evidence | None = None, **body: object) -> LocalRequest:
+    caller, act = Caller("org_1", 60), Act("req_1", "gateway", "chat")
+    return LocalRequest(caller, act, {"model": OFFLINE_MODEL} | body, max_output_tokens, engine=None, evidence=evidence)  # type: ignore[arg-type]
 
 
-def test_the_offline_model_is_registered() -> None:
-    assert isinstance(resolve(OFFLINE_MODEL), OfflineProvider)
+async def said(request: LocalRequest) -> str:
+    *deltas, finish = [event async for event in OfflineModel().stream(request)]
+    assert finish == Finish()
+    return "".join(delta.text for delta in deltas if isinstance(delta, Delta))
+
+
+async def test_as_a_local_model_it_streams_the_answer_and_counts_nothing_itself() -> None:
+    text = await said(local(evidence=evidence("invoice paid days?")))
+    assert text == write(evidence("invoice paid days?"), 1024 * 4)
+
+
+def test_it_is_registered_under_its_name() -> None:
+    assert isinstance(registry.local_model(OFFLINE_MODEL), OfflineModel)
+
+
+async def test_alone_it_quotes_the_text_that_stands_before_the_question() -> None:
+    content = "\n".join([*CLAUSES, "", "Within how many days shall the customer pay an undisputed invoice?"])
+    text = await said(local(messages=[{"role": "user", "content": content}]))
+    assert CLAUSES[0] in text
+    assert "kitchen" not in text
+
+
+async def test_alone_it_says_when_the_text_does_not_say_it() -> None:
+    messages = [{"role": "system", "content": " ".join(CLAUSES)}, {"role": "user", "content": "Who won the match?"}]
+    assert (await said(local(messages=messages))).startswith("The text that you gave me does not say that.")
+
+
+@pytest.mark.parametrize("content", ["Hello!", "", None, 7, [], [{"type": "image_url"}]])
+async def test_alone_and_without_a_text_it_says_what_it_is(content: object) -> None:
+    assert "built-in model" in await said(local(messages=[{"role": "user", "content": content}]))
+
+
+async def test_alone_it_keeps_to_the_output_limit() -> None:
+    text = await said(local(max_output_tokens=5, messages=[{"role": "user", "content": "Hello"}]))
+    assert 0 < len(text.encode()) <= 20

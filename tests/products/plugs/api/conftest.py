@@ -12,16 +12,20 @@ from patchbay.lib.asgi.routing import Dispatcher
 from patchbay.lib.asgi.types import Receive, Scope, Send
 from patchbay.lib.pool import BlockingPool
 from patchbay.lib.shared.memory import MemoryRates
+from patchbay.products.gateway.cache import CatalogueCache
+from patchbay.products.gateway.contracts import OFFLINE_MODEL
 from patchbay.products.gateway.engine import registry
-from patchbay.products.gateway.engine.contracts import TokenUsage
+from patchbay.products.gateway.engine.calls import Engine
 from patchbay.products.gateway.engine.limits import Limits
+from patchbay.products.gateway.queries import catalogue
+from patchbay.products.gateway.wire.contracts import TokenUsage
 from patchbay.products.plugs.api.chat import ChatDoor, make_routes
 from patchbay.products.plugs.models import Plug, PlugVersion
 from tests import factories
 from tests.asgi import Answer, call
 from tests.fakes.answering import FakeAnswering
 from tests.fakes.meter import FakeMeter
-from tests.fakes.provider import FakeProvider
+from tests.fakes.model import FakeModel
 
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,16 +45,17 @@ class World:
 
     def __post_init__(self) -> None:
         self.provider = self.answers("Thirty ", "days.")
+        engine = Engine(meter=self.meter)
         door = ChatDoor(
-            meter=self.meter, answering=self.answering, pool=self.pool, limits=Limits(MemoryRates(lambda: 0.0))
+            engine=engine, answering=self.answering, pool=self.pool, limits=Limits(MemoryRates(lambda: 0.0))
         )
         self.app = Dispatcher(make_routes(door), nowhere)
 
-    def answers(self, *pieces: str, **more: Any) -> FakeProvider:
+    def answers(self, *pieces: str, **more: Any) -> FakeModel:
         """Let the built-in model say this from now on."""
         more.setdefault("usage", TokenUsage(prompt=1200, completion=34, cached=200))
-        self.provider = FakeProvider(*pieces, **more)
-        registry.register(self.provider, registry.OFFLINE_MODEL)
+        self.provider = FakeModel(*pieces, **more)
+        registry.register_local(OFFLINE_MODEL, self.provider)
         return self.provider
 
     async def ask(self, message: str = "How long?", *, secret: str | None = None, **more: Any) -> Answer:
@@ -67,9 +72,15 @@ def make_plug(organisation_id: str, slug: str) -> Plug:
     return plug
 
 
+def name_model(settings: Any, monkeypatch: pytest.MonkeyPatch, model: str, base_url: str, api_key: str) -> None:
+    """Set the operator's model, as the environment does before the start."""
+    settings.MODEL, settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = model, base_url, api_key
+    monkeypatch.setattr(catalogue, "_cache", CatalogueCache(catalogue._load_platform, catalogue._load_own))
+
+
 @pytest.fixture
 def world(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(registry, "_providers", {})
+    monkeypatch.setattr(registry, "_local", dict(registry._local))
     actor = factories.owner()
     return World(actor, make_plug(actor.organisation_id, "terms"), factories.key(actor))
 

@@ -63,8 +63,8 @@ async def test_the_credits_shown_are_charged_and_are_the_price_list_to_the_micro
     answer = await world.ask()
     prices = await world.pool.run(plans.get_prices)
     [charge] = world.meter.charges
-    assert charge.bill.cost_micro == prices.total_micro(PRICE)
-    assert answer.json()["usage"]["credits"] == to_text(charge.bill.cost_micro)
+    assert charge.cost_micro == prices.total_micro(PRICE)
+    assert answer.json()["usage"]["credits"] == to_text(charge.cost_micro)
     assert charge.act.request_id == answer.headers["x-request-id"]
     assert (charge.act.plug_id, charge.caller.key_id, charge.outcome) == (world.plug.id, world.key.key.id, "answered")
 
@@ -237,8 +237,8 @@ async def test_a_client_that_leaves_in_the_midst_pays_for_what_was_produced(worl
     answer = await world.ask(stream=True, leave_when=leave)
     assert answer.events == [("delta", {"text": "Thirty "})]
     [charge] = world.meter.charges
-    assert charge.result.text == "Thirty days."
-    assert charge.bill.cost_micro > 0
+    assert charge.usage.completion == 34
+    assert charge.cost_micro > 0
     assert await count_sessions(world) == 1
 
 

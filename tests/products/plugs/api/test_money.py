@@ -16,8 +16,11 @@ from patchbay.kernel.usage import queries as usage
 from patchbay.kernel.usage import runtime
 from patchbay.lib.money import to_text
 from patchbay.products.gateway import errors
+from patchbay.products.gateway.contracts import OFFLINE_MODEL
+from patchbay.products.gateway.engine.asks import write_chat
 from patchbay.products.gateway.engine.books import KernelMeter
-from patchbay.products.gateway.engine.contracts import TokenUsage
+from patchbay.products.gateway.engine.contracts import Message, TokenUsage
+from patchbay.products.gateway.engine.pricing import worst_micro
 from tests import factories
 from tests.asgi import Answer
 from tests.products.plugs.api.conftest import World
@@ -68,10 +71,10 @@ async def cost(world: World) -> int:
 
 
 async def worst(world: World) -> int:
-    """What one question of the tests holds: its prompt's bytes and the whole output limit."""
-    prompt = len(b"You are exact.") + len(b"How long?")
-    prices = await blocking(world, plans.get_prices)
-    return prices.total_micro(Quantities(prompt_tokens=prompt, completion_tokens=settings.MAX_OUTPUT_TOKENS))
+    """What one question of the tests holds: its body's bytes and the whole output limit."""
+    messages = (Message("system", "You are exact."), Message("user", "How long?"))
+    body = write_chat(OFFLINE_MODEL, messages, settings.MAX_OUTPUT_TOKENS)
+    return worst_micro(await blocking(world, plans.get_prices), len(body), settings.MAX_OUTPUT_TOKENS)
 
 
 async def assert_sound(world: World) -> None:

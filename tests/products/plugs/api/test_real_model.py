@@ -8,23 +8,20 @@ import pytest
 from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans.contracts import Quantities
 from patchbay.lib.money import to_text
-from patchbay.products.gateway.apps import GatewayConfig
-from patchbay.products.gateway.engine import registry
-from patchbay.products.gateway.engine.http import HttpClient
-from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
+from patchbay.products.gateway.contracts import OFFLINE_MODEL
+from patchbay.products.gateway.engine.routing import router
 from tests import factories
 from tests.fakes.openai_server import API_KEY, FakeOpenAI, Script, fake_openai
-from tests.products.plugs.api.conftest import World
+from tests.products.plugs.api.conftest import World, name_model
 
 
 @pytest.fixture
-async def server(world: World, settings: Any) -> AsyncIterator[FakeOpenAI]:
-    settings.MODEL, settings.MAX_OUTPUT_TOKENS = "big-model", 77
+async def server(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenAI]:
+    settings.MAX_OUTPUT_TOKENS, settings.UPSTREAM_SILENCE_SECONDS = 77, 0.5
+    monkeypatch.setattr(router, "ROUNDS", 1)
     async with fake_openai() as fake:
-        provider = OpenAIProvider(base_url=fake.base_url, api_key=API_KEY, client=HttpClient(read_seconds=0.5))
-        registry.register(provider, "big-model")
+        name_model(settings, monkeypatch, "big-model", fake.base_url, API_KEY)
         yield fake
-        await provider.close()
 
 
 async def test_a_live_key_is_answered_by_the_configured_model(world: World, server: FakeOpenAI) -> None:
@@ -49,7 +46,7 @@ async def test_its_own_count_is_charged_by_the_price_list(world: World, server: 
         "estimated": False,
         "credits": to_text(expected),
     }
-    assert world.meter.charges[0].bill.cost_micro == expected
+    assert world.meter.charges[0].cost_micro == expected
 
 
 async def test_what_it_does_not_count_is_estimated_and_marked(world: World, server: FakeOpenAI) -> None:
@@ -65,7 +62,7 @@ async def test_what_it_does_not_count_is_estimated_and_marked(world: World, serv
         (Script(status=500), 503, "model_unavailable"),
         (Script(status=401), 502, "model_refused"),
         (Script(reset_before_head=True), 503, "model_unavailable"),
-        (Script(reset_after_pieces=2), 503, "model_unavailable"),
+        (Script(reset_after_pieces=2), 502, "model_broken"),
         (Script(stall_after_pieces=1), 504, "model_timeout"),
         (Script(finish_reason=None), 502, "model_broken"),
         (Script(raw_event="{"), 502, "model_broken"),
@@ -83,16 +80,5 @@ async def test_its_failures_are_problems_and_free(
 
 async def test_a_test_key_never_reaches_it(world: World, server: FakeOpenAI) -> None:
     tester = await world.pool.run(factories.key, world.actor, environment="test")
-    assert (await world.ask(secret=tester.secret)).json()["model"] == registry.OFFLINE_MODEL
+    assert (await world.ask(secret=tester.secret)).json()["model"] == OFFLINE_MODEL
     assert not server.calls
-
-
-def test_a_model_in_the_settings_is_registered_at_the_start(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    monkeypatch.setattr(registry, "_providers", {})
-    config = GatewayConfig.create("patchbay.products.gateway")
-    settings.MODEL, settings.OPENAI_BASE_URL = "", "http://127.0.0.1:9/v1"
-    config.ready()
-    assert "big-model" not in registry._providers
-    settings.MODEL = "big-model"
-    config.ready()
-    assert registry.resolve("big-model").name == "openai"

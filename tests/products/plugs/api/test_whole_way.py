@@ -9,15 +9,14 @@ from django.core.files.base import ContentFile
 from patchbay.kernel.jobs import worker
 from patchbay.lib.asgi.routing import Dispatcher
 from patchbay.lib.shared.memory import MemoryRates
-from patchbay.products.gateway.engine import registry
+from patchbay.products.gateway.engine.calls import Engine
 from patchbay.products.gateway.engine.limits import Limits
-from patchbay.products.gateway.providers.openai.provider import OpenAIProvider
 from patchbay.products.plugs import services
 from patchbay.products.plugs.api.chat import ChatDoor, make_routes
 from patchbay.products.plugs.engine.answering.prepare import DocumentAnswering
 from patchbay.products.plugs.models import VersionText
 from tests.fakes.openai_server import API_KEY, FakeOpenAI, Script, fake_openai
-from tests.products.plugs.api.conftest import World, nowhere
+from tests.products.plugs.api.conftest import World, name_model, nowhere
 
 TEXT = """# Terms
 
@@ -28,7 +27,7 @@ Invoices are due within thirty (30) days of receipt. Late payments bear interest
 
 
 @pytest.fixture
-async def server(world: World, settings: Any) -> AsyncIterator[FakeOpenAI]:
+async def server(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenAI]:
     def upload() -> None:
         services.upload_document(
             actor=world.actor, plug=world.plug, file=ContentFile(TEXT.encode()), filename="terms.md"
@@ -36,16 +35,14 @@ async def server(world: World, settings: Any) -> AsyncIterator[FakeOpenAI]:
         worker.run_pending()
 
     await world.pool.run(upload)
+    engine = Engine(meter=world.meter)
     door = ChatDoor(
-        meter=world.meter, answering=DocumentAnswering(), pool=world.pool, limits=Limits(MemoryRates(lambda: 0.0))
+        engine=engine, answering=DocumentAnswering(), pool=world.pool, limits=Limits(MemoryRates(lambda: 0.0))
     )
     world.app = Dispatcher(make_routes(door), nowhere)
-    settings.MODEL = "big-model"
     async with fake_openai() as fake:
-        provider = OpenAIProvider(base_url=fake.base_url, api_key=API_KEY)
-        registry.register(provider, "big-model")
+        name_model(settings, monkeypatch, "big-model", fake.base_url, API_KEY)
         yield fake
-        await provider.close()
 
 
 def stored_text(document_id: str, number: int) -> str:

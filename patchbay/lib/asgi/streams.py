@@ -1,0 +1,86 @@
+"""A stream of bytes to one client, which says when the client has left or takes nothing any more."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from patchbay.lib.asgi.request import Request
+from patchbay.lib.asgi.types import Message
+
+STALL_SECONDS = 30.0
+"""A client that takes nothing for so long counts as gone, or it would hold its credits for ever."""
+
+
+class ByteStream:
+    """Open with `start`, then `send` pieces, then `end`; `close` in any case."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._gone = False
+        self._since: float | None = None
+        self._sender: asyncio.Task[Any] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stalled = False
+        self.started = False
+
+    @property
+    def gone(self) -> bool:
+        return self._gone
+
+    async def start(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send the head and begin to watch the client."""
+        self.started = True
+        head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), *headers]
+        await self._request.send(
+            {"type": "http.response.start", "status": 200, "headers": [*head, *self._request.answer_headers]}
+        )
+        loop = asyncio.get_running_loop()
+        self._sender = asyncio.current_task()
+        self._watcher = loop.create_task(self._watch())
+        self._timer = loop.call_later(STALL_SECONDS, self._look)
+
+    async def send(self, data: bytes) -> bool:
+        """Send bytes; False when the client has left, and nothing was sent."""
+        if self._gone:
+            return False
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        return not self._gone
+
+    async def end(self, data: bytes) -> None:
+        """Send the last bytes and end the answer."""
+        if not self._gone:
+            await self._send({"type": "http.response.body", "body": data})
+
+    async def _send(self, message: Message) -> None:
+        self._since = time.monotonic()
+        try:
+            await self._request.send(message)
+        except OSError:
+            self._gone = True
+        except asyncio.CancelledError:
+            if not self._stalled or self._sender is None:
+                raise
+            self._stalled = False
+            self._sender.uncancel()  # it was `_look` that cancelled, to end the wait
+        finally:
+            self._since = None
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _watch(self) -> None:
+        await self._request.wait_for_disconnect()
+        self._gone = True
+
+    def _look(self) -> None:
+        """End the wait of whoever sends to a client that has taken nothing for a while."""
+        if self._since is not None and time.monotonic() - self._since >= STALL_SECONDS and self._sender is not None:
+            self._gone = self._stalled = True
+            self._sender.cancel()
+        self._timer = asyncio.get_running_loop().call_later(STALL_SECONDS / 2, self._look)

@@ -1,0 +1,23 @@
+"""How much text a request holds, where no provider counted its tokens."""
+
+from typing import Any
+
+import msgspec
+
+_PROMPT_FIELDS = ("messages", "input", "system", "instructions", "tools", "prompt", "functions")
+
+
+def prompt_bytes(body: bytes) -> int:
+    """Return the UTF-8 bytes of all texts that the model reads; pictures and sounds inside the body are left out."""
+    decoded = msgspec.json.decode(body)
+    return sum(_text_bytes(decoded[name]) for name in _PROMPT_FIELDS if name in decoded)
+
+
+def _text_bytes(value: Any) -> int:
+    if isinstance(value, str):
+        return 0 if value.startswith("data:") else len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, list):
+        return sum(map(_text_bytes, value))
+    if isinstance(value, dict):
+        return sum(_text_bytes(each) for name, each in value.items() if name not in ("role", "type", "id"))
+    return 0
