@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.cache import cache
 
 from tests import append_only
 from tests.postgres import server_url
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 append_only.install()
 _skipped: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_visitor_is_known() -> None:
+    """What limits forms and sign-ins counts by address, and all tests have one."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ class RedisServer:
             [*command, "--dir", str(self._folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + STARTS_WITHIN
-        while b"PONG" not in self._ping():
+        while not self._ping().startswith((b"+PONG", b"-NOAUTH")):
             assert self._process.poll() is None, "Redis ended at once"
             assert time.monotonic() < deadline, "Redis did not start"
             time.sleep(0.01)

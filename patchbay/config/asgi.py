@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import cast
 
 import django
@@ -14,7 +15,7 @@ from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import respond_problem
 from patchbay.lib.asgi.routing import Dispatcher
 from patchbay.lib.asgi.types import ASGIApp, Receive, Scope, Send
-from patchbay.lib.errors import NotFoundError
+from patchbay.lib.errors import NotFoundError, UnavailableError
 
 FORM_BYTES = 1024 * 1024
 """What a form may hold beside the file it uploads."""
@@ -57,6 +58,8 @@ def _lifespan(after_startup: Step | None) -> tuple[list[Step], list[Step]]:
         await asyncio.to_thread(runtime.start)
         if follower is not None:
             follower.start()
+            with suppress(UnavailableError):  # the first request need not wait for the connection
+                await state.link().ready()
 
     async def stop() -> None:
         await asyncio.to_thread(keys.flush_last_use)

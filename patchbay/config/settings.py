@@ -141,6 +141,7 @@ MIDDLEWARE = [
     "patchbay.site.idempotency.IdempotencyMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "patchbay.kernel.accounts.middleware.VisitorLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -197,7 +198,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # allauth. Sign-in never tells whether an address has an account. Registering does, because without mail that surely
-# arrives nobody could be told otherwise; it is limited by address (the limits count in each process).
+# arrives nobody could be told otherwise; it is limited by address (over all processes where the cache is Redis).
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/dashboard"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"

@@ -49,15 +49,10 @@ def require_shared(reason: str = "") -> None:
                 " for example to redis://localhost:6379/0"
             )
         return
-    from patchbay.lib.errors import UnavailableError
     from patchbay.lib.shared import state
 
-    try:
-        state.epoch().refresh()
-    except UnavailableError:
-        raise SettingError(
-            "PATCHBAY_REDIS_URL: Redis does not answer there; start it, or correct the address"
-        ) from None
+    if fault := state.redis_fault():
+        raise SettingError(f"PATCHBAY_REDIS_URL: {fault}")
 
 
 def serve_alone(kind: Kind, greeting: str) -> int:

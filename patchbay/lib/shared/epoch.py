@@ -8,6 +8,7 @@ its own machine's counter before it looks into a cache.
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 
@@ -20,6 +21,7 @@ FOLLOW_SECONDS = 1.0
 """How old a cache may be that nobody refreshed before looking into it: pages, jobs."""
 _CLOSED_SECONDS = 1.0
 
+V = TypeVar("V")
 log = structlog.get_logger(__name__)
 
 
@@ -50,7 +52,11 @@ class RedisEpoch:
         """Advance the counter and return it."""
         return self._call(self._renew)
 
-    def _call(self, command: Callable[[], int]) -> int:
+    def version(self) -> str:
+        """Return the version of the server, of Valkey the one of Redis that it stands for."""
+        return str(self._call(lambda: self._redis.info("server")["redis_version"]))
+
+    def _call(self, command: Callable[[], V]) -> V:
         if time.monotonic() < self._closed_until:
             raise away()
         try:

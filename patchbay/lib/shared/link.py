@@ -104,7 +104,10 @@ class Link:
     """The way to one Redis from one event loop, connected on first use and again whenever it was lost."""
 
     def __init__(self, url: str) -> None:
+        from redis.connection import parse_url  # here, so that nobody needs it who has no Redis
+
         self._url = url
+        self._parts: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
         self._connection: _Connection | None = None
         self._attempt: asyncio.Future[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -181,9 +184,7 @@ class Link:
         self._attempt = None
 
     async def _connect(self) -> _Connection:
-        from redis.connection import parse_url
-
-        parts: dict[str, Any] = dict(parse_url(self._url))  # type: ignore[no-untyped-call]
+        parts = self._parts
         loop = asyncio.get_running_loop()
         if path := parts.get("path"):
             _, connection = await loop.create_unix_connection(_Connection, path)
