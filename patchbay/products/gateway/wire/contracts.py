@@ -188,7 +188,11 @@ class EventTranslator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an answer's translation needs of its request: `model` as the client named it, an id and time for ours."""
+    """What an answer's translation needs of its request.
+
+    `model` as the client named it; `answer_id` and `created` (Unix seconds) for our answer; `include_usage` as the
+    client's head has it; `request` the client's own body, parts of which a response repeats (others need it not).
+    """
 
     model: str
     answer_id: str

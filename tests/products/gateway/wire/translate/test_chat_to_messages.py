@@ -204,16 +204,16 @@ class TestFields:
 
     @pytest.mark.parametrize(("effort", "budget"), [("low", 1024), ("medium", 4096), ("high", 16_384)])
     def test_effort_is_a_thinking_budget_and_its_temperature_anthropics(self, effort, budget):
-        asked = ask(reasoning_effort=effort, max_tokens=20_000, temperature=0.2)
+        asked = ask(reasoning_effort=effort, max_tokens=40_000, temperature=0.2)
         assert asked["thinking"] == {"type": "enabled", "budget_tokens": budget}
         assert "temperature" not in asked
 
-    def test_a_budget_is_smaller_than_the_limit(self):
-        assert ask(reasoning_effort="high", max_tokens=2000)["thinking"]["budget_tokens"] == 1999
+    def test_a_budget_leaves_half_of_the_limit_for_the_answer(self):
+        assert ask(reasoning_effort="high", max_tokens=3000)["thinking"]["budget_tokens"] == 1500
 
     def test_effort_is_left_out_where_it_cannot_be(self):
         assert "thinking" not in ask(reasoning_effort="none")
-        assert "thinking" not in ask(reasoning_effort="high", max_tokens=1024)
+        assert "thinking" not in ask(reasoning_effort="high", max_tokens=2047)
         assert "thinking" not in ask(reasoning_effort="high", tools=[WEATHER], tool_choice="required")
         turn = (
             user("?"),

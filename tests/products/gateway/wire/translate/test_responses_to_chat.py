@@ -1,13 +1,15 @@
 """OpenAI's responses asked of a provider of chat completions, or through them of Anthropic's messages."""
 
+import json
+
 import pytest
 from openai.types.responses import Response
 
 from patchbay.lib.errors import InvalidError
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, UnsupportedError
+from patchbay.products.gateway.wire.contracts import Asked, Target, UnsupportedError
 from patchbay.products.gateway.wire.sse import DONE_EVENT, write_data
-from patchbay.products.gateway.wire.table import find_translation
+from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
 from tests.products.gateway.wire.folding import fold_responses, read_events
 from tests.products.gateway.wire.translate import test_chat_to_messages, test_messages_to_chat
 
@@ -282,6 +284,26 @@ class TestThroughToAnthropic:
             "system": "Be short.",
             "messages": [{"role": "user", "content": "Hi"}],
         }
+
+    def test_an_upstreams_body_keeps_limit_stream_and_effort(self):
+        fields = {"model": "alias", "input": "Hi", "stream": True, "reasoning": {"effort": "high"}}
+        raw = json.dumps(fields | {"max_output_tokens": 9000}).encode()
+        sent, head = translate_body(
+            raw,
+            WIRES["responses"].read(raw),
+            Target("up", 5000),
+            asked="responses",
+            spoken="messages",
+            translation=THROUGH,
+        )
+        assert json.loads(sent) == {
+            "model": "up",
+            "max_tokens": 5000,
+            "messages": [{"role": "user", "content": "Hi"}],
+            "stream": True,
+            "thinking": {"type": "enabled", "budget_tokens": 2500},
+        }
+        assert (head.stream, head.max_output_tokens) == (True, 5000)
 
     def test_a_stream_folds_to_the_whole_answer(self):
         events = THROUGH.events(ASKED)

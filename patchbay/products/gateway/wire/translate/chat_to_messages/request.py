@@ -14,8 +14,9 @@
 | `top_p`, `top_k`, `thinking` | the same; a `top_p` of 1 is left out |
 | `tools`, `tool_choice`, `parallel_tool_calls` | `tools`, `tool_choice` with `disable_parallel_tool_use` |
 | `response_format` json_schema / json_object | `output_config.format` / a sentence in `system` |
-| `reasoning_effort` | `thinking` with a budget (THINKING_BUDGETS) below `max_tokens`; a hint, so left out where
-  Anthropic would refuse it: forced tools, too small a limit, a tool turn whose thinking did not come back |
+| `reasoning_effort` | `thinking` with a budget (THINKING_BUDGETS), at most half of `max_tokens`, so that the answer has
+  room; a hint, so left out where Anthropic would refuse it: forced tools, too small a limit, a tool turn whose
+  thinking did not come back |
 | `safety_identifier`, `user` | `metadata.user_id` |
 
 Left out, because no answer is worse for it: `seed` (best effort anyway), `store`, `metadata`, `service_tier`,
@@ -176,7 +177,7 @@ def _set_thinking(body: Body, asked: Body) -> None:
         return
     if text_of(effort, "reasoning_effort") not in THINKING_BUDGETS:
         raise invalid("reasoning_effort", f"It is none or one of {', '.join(THINKING_BUDGETS)}.")
-    budget = min(THINKING_BUDGETS[effort], asked["max_tokens"] - 1)
+    budget = min(THINKING_BUDGETS[effort], asked["max_tokens"] // 2)
     forced = asked.get("tool_choice", {}).get("type") in ("any", "tool")
     if budget >= MIN_THINKING_BUDGET and not forced and not _thought_is_missing(asked["messages"]):
         asked["thinking"] = {"type": "enabled", "budget_tokens": budget}
