@@ -138,6 +138,8 @@ class FakePatchbay:
         self.documents: dict[str, dict[str, Any]] = {}
         self.files: dict[str, tuple[str, bytes]] = {}
         self.sessions: dict[str, dict[str, Any]] = {}
+        self.keys = {"key_1": {"id": "key_1", "name": "CI", "prefix": "sme_live_0000000", "state": "active"}}
+        self.rotations = 0
         self.looks_until_ready = 2
         self.text_as_json = True
         self.stream_tail: list[bytes] | None = None
@@ -175,9 +177,10 @@ class FakePatchbay:
             self.violations.append(f"{seen.path}: user-agent is {seen.headers.get('user-agent')}")
         if "accept" not in seen.headers:
             self.violations.append(f"{seen.path}: no accept header")
-        if (seen.method == "POST") != ("idempotency-key" in seen.headers):
+        keyed = seen.method == "POST" and not seen.path.startswith("/v1/keys")  # a secret's answer is not kept
+        if keyed != ("idempotency-key" in seen.headers):
             self.violations.append(f"{seen.method} {seen.path}: idempotency key on POST, and only there")
-        if seen.method != "POST" and seen.body:
+        if seen.method not in ("POST", "PATCH") and seen.body:
             self.violations.append(f"{seen.method} {seen.path}: a body")
 
     def _once(self, seen: Seen) -> Sent:
@@ -304,6 +307,23 @@ class FakePatchbay:
     def delete_session(self, seen: Seen, session_id: str) -> Sent:
         return Sent(204) if self.sessions.pop(session_id, None) else _problem(404, "not_found")
 
+    def list_keys(self, seen: Seen) -> Sent:
+        return Sent(200, {"data": list(self.keys.values()), "next_cursor": None})
+
+    def update_key(self, seen: Seen, key_id: str) -> Sent:
+        self.keys[key_id] |= seen.json
+        return Sent(200, self.keys[key_id])
+
+    def rotate_key(self, seen: Seen, key_id: str) -> Sent:
+        self.rotations += 1
+        until = "2026-11-22T09:15:00Z" if seen.json["overlap_seconds"] else None
+        self.keys[key_id] |= {"previous_secret_until": until}
+        return Sent(200, {**self.keys[key_id], "secret": f"sme_live_{self.rotations:032x}"})
+
+    def revoke_key(self, seen: Seen, key_id: str) -> Sent:
+        self.keys[key_id] |= {"state": "revoked"}
+        return Sent(200, self.keys[key_id])
+
     def balance(self, seen: Seen) -> Sent:
         left = Decimal("500.000000") - self.spent
         return Sent(200, {"available": str(left), "held": "0.000000", "currency": "credits"})
@@ -337,6 +357,10 @@ _ROUTES: list[tuple[str, str, Callable[..., Sent]]] = [
     ("GET", "/v1/sessions", FakePatchbay.list_sessions),
     ("GET", f"/v1/sessions/{_ONE}", FakePatchbay.get_session),
     ("DELETE", f"/v1/sessions/{_ONE}", FakePatchbay.delete_session),
+    ("GET", "/v1/keys", FakePatchbay.list_keys),
+    ("PATCH", f"/v1/keys/{_ONE}", FakePatchbay.update_key),
+    ("POST", f"/v1/keys/{_ONE}/rotate", FakePatchbay.rotate_key),
+    ("DELETE", f"/v1/keys/{_ONE}", FakePatchbay.revoke_key),
     ("GET", "/v1/credits/balance", FakePatchbay.balance),
     ("GET", "/v1/credits/entries", FakePatchbay.entries),
     ("GET", "/v1/usage/records", FakePatchbay.records),
@@ -394,7 +418,7 @@ def _handler(fake: FakePatchbay) -> type[BaseHTTPRequestHandler]:
             else:
                 self.send_whole(sent)
 
-        do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
         def send_whole(self, sent: Sent) -> None:
             body = sent.body if isinstance(sent.body, bytes) else json.dumps(sent.body).encode()

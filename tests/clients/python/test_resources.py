@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from smeplug import ConflictError, InvalidResponseError, NotFoundError
+from smeplug import APIConnectionError, ConflictError, InvalidResponseError, NotFoundError
 
-from tests.fakes.patchbay_api import Fail, FakePatchbay
+from tests.fakes.patchbay_api import Drop, Fail, FakePatchbay
 
 
 def test_a_list_fetches_a_page_only_when_it_is_reached(plug: Any, fake: FakePatchbay) -> None:
@@ -82,6 +82,32 @@ def test_entries_and_records_are_typed(plug: Any) -> None:
     assert (entry.amount, entry.request_id) == (Decimal("-1.5"), None)
     assert entry.created_at == record.created_at == datetime(2026, 11, 21, 9, 15, tzinfo=UTC)
     assert (record.request_id, record.credits) == ("req_1", Decimal("1.5"))
+
+
+def test_a_keys_limits_are_changed_and_what_is_left_out_stays(plug: Any, fake: FakePatchbay) -> None:
+    changed = plug.keys.update("key_1", monthly_cap=Decimal("12.5"), requests_per_minute=30)
+    assert fake.requests[0].json == {"monthly_cap": "12.5", "requests_per_minute": 30}
+    assert (changed.name, changed.monthly_cap, changed.requests_per_minute) == ("CI", Decimal("12.5"), 30)
+    assert plug.keys.update("key_1", monthly_cap=None).monthly_cap is None
+    assert fake.requests[1].json == {"monthly_cap": None}
+    assert [key.requests_per_minute for key in plug.keys.list()] == [30]
+
+
+def test_a_rotated_key_shows_its_new_secret_and_how_long_the_old_one_lasts(plug: Any) -> None:
+    made = plug.keys.rotate("key_1", overlap_seconds=60)
+    assert made.secret == f"sme_live_{1:032x}"
+    assert made.key.previous_secret_until == datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
+    assert made.secret not in repr(made)
+    assert "secret" not in made.key.raw
+    assert plug.keys.rotate("key_1", overlap_seconds=0).key.previous_secret_until is None
+    assert plug.keys.revoke("key_1").state == "revoked"
+
+
+def test_a_rotation_whose_answer_is_lost_is_not_tried_again(plug: Any, fake: FakePatchbay) -> None:
+    fake.fail_next(Drop(after=True))
+    with pytest.raises(APIConnectionError):
+        plug.keys.rotate("key_1")
+    assert fake.rotations == 1
 
 
 def test_a_key_knows_whose_it_is(plug: Any) -> None:

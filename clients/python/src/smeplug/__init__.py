@@ -34,6 +34,7 @@ from smeplug.errors import (
 )
 from smeplug.models import (
     Answer,
+    ApiKey,
     Balance,
     Citation,
     CitationEvent,
@@ -43,6 +44,7 @@ from smeplug.models import (
     Identity,
     LedgerEntry,
     Message,
+    NewApiKey,
     Plug,
     Session,
     StreamEvent,
@@ -56,6 +58,7 @@ __all__ = [
     "APITimeoutError",
     "Answer",
     "AnswerStream",
+    "ApiKey",
     "AsyncAnswerStream",
     "AsyncPager",
     "AsyncSMEPlug",
@@ -75,6 +78,7 @@ __all__ = [
     "InvalidResponseError",
     "LedgerEntry",
     "Message",
+    "NewApiKey",
     "NotFoundError",
     "Page",
     "Pager",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 from smeplug import _calls
-from smeplug._async_resources import AsyncCredits, AsyncDocuments, AsyncPlugs, AsyncSessions, AsyncUsageLog
+from smeplug._async_resources import AsyncCredits, AsyncDocuments, AsyncKeys, AsyncPlugs, AsyncSessions, AsyncUsageLog
 from smeplug._config import DEFAULT_TIMEOUT, resolve_config
 from smeplug._retry import RetryPolicy
 from smeplug._stream import AsyncAnswerStream
@@ -35,6 +35,7 @@ class AsyncSMEPlug:
         self.plugs = AsyncPlugs(self._transport)
         self.documents = AsyncDocuments(self._transport, config.plugin_id)
         self.sessions = AsyncSessions(self._transport)
+        self.keys = AsyncKeys(self._transport)
         self.credits = AsyncCredits(self._transport)
         self.usage = AsyncUsageLog(self._transport)
 

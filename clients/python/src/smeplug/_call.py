@@ -35,7 +35,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """`path` is below the base URL. A call is one intent: its tries share the idempotency key."""
+    """`path` is below the base URL. A call is one intent: its tries share the idempotency key.
+
+    `once`: it is not tried again, because a second one would do more than the first did.
+    """
 
     method: str
     path: str
@@ -45,6 +48,7 @@ class Call(Generic[T]):
     upload: Upload | None = None
     idempotency_key: str | None = None
     accept: str = JSON
+    once: bool = False
 
     def headers(self) -> dict[str, str]:
         """All headers but the credential, which the transport adds last."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from smeplug import _parse
 from smeplug._call import EVENT_STREAM, JSON, Call, Reply, idempotency_key, path_of
@@ -12,16 +13,20 @@ from smeplug._paging import Listing, Page, parse_page
 from smeplug._upload import Upload
 from smeplug.models import (
     Answer,
+    ApiKey,
     Balance,
     Document,
     Identity,
     LedgerEntry,
+    NewApiKey,
     Plug,
     Session,
     UsageRecord,
 )
 
 T = TypeVar("T")
+UNSET: Any = object()
+"""What was not given, where None means something."""
 
 
 def chat(question: str, session_id: str | None, plugin_id: str | None, key: str | None, stream: bool) -> Call[Answer]:
@@ -104,6 +109,33 @@ def delete_session(session_id: str) -> Call[None]:
 
 def list_sessions(limit: int | None, cursor: str | None) -> Listing[Session]:
     return _list(path_of("sessions"), _parse.parse_session, limit, cursor)
+
+
+def list_keys(limit: int | None, cursor: str | None) -> Listing[ApiKey]:
+    return _list(path_of("keys"), _parse.parse_key, limit, cursor)
+
+
+def update_key(
+    key_id: str, name: str, requests_per_minute: int | None, monthly_cap: Decimal | int | str | None
+) -> Call[ApiKey]:
+    cap = str(monthly_cap) if isinstance(monthly_cap, Decimal) else monthly_cap
+    given = {"name": name, "requests_per_minute": requests_per_minute, "monthly_cap": cap}
+    body = {field: value for field, value in given.items() if value is not UNSET}
+    return Call("PATCH", path_of("keys", key_id), _one("key", _parse.parse_key), body=body)
+
+
+def rotate_key(key_id: str, overlap_seconds: int) -> Call[NewApiKey]:
+    return Call(
+        "POST",
+        path_of("keys", key_id, "rotate"),
+        _one("key", _parse.parse_new_key),
+        body={"overlap_seconds": overlap_seconds},
+        once=True,  # rotating twice would end the secret that the caller has
+    )
+
+
+def revoke_key(key_id: str) -> Call[ApiKey]:
+    return Call("DELETE", path_of("keys", key_id), _one("key", _parse.parse_key))
 
 
 def balance() -> Call[Balance]:

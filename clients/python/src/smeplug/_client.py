@@ -8,7 +8,7 @@ from types import TracebackType
 
 from smeplug import _calls
 from smeplug._config import DEFAULT_TIMEOUT, resolve_config
-from smeplug._resources import Credits, Documents, Plugs, Sessions, UsageLog
+from smeplug._resources import Credits, Documents, Keys, Plugs, Sessions, UsageLog
 from smeplug._retry import RetryPolicy
 from smeplug._stream import AnswerStream
 from smeplug.models import Answer, Identity
@@ -42,6 +42,7 @@ class SMEPlug:
         self.plugs = Plugs(self._transport)
         self.documents = Documents(self._transport, config.plugin_id)
         self.sessions = Sessions(self._transport)
+        self.keys = Keys(self._transport)
         self.credits = Credits(self._transport)
         self.usage = UsageLog(self._transport)
 

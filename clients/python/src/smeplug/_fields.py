@@ -44,6 +44,12 @@ class Fields:
     def credits(self, name: str) -> Decimal:
         return self._required(name, _decimal)
 
+    def credits_or_none(self, name: str) -> Decimal | None:
+        return self._optional(name, _decimal)
+
+    def time_or_none(self, name: str) -> datetime | None:
+        return self._optional(name, parse_time)
+
     def time(self, name: str) -> datetime:
         return self._required(name, parse_time)
 

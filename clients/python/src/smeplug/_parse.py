@@ -7,6 +7,7 @@ from typing import cast
 from smeplug._fields import Fields
 from smeplug.models import (
     Answer,
+    ApiKey,
     Balance,
     Citation,
     Document,
@@ -15,6 +16,7 @@ from smeplug.models import (
     Identity,
     LedgerEntry,
     Message,
+    NewApiKey,
     Outcome,
     Plug,
     Session,
@@ -129,6 +131,25 @@ def parse_record(fields: Fields) -> UsageRecord:
         credits=fields.credits("credits"),
         raw=fields.raw,
     )
+
+
+def parse_key(fields: Fields) -> ApiKey:
+    return ApiKey(
+        id=fields.text("id"),
+        name=fields.text("name"),
+        prefix=fields.text("prefix"),
+        state=fields.text("state"),
+        requests_per_minute=fields.integer_or_none("requests_per_minute"),
+        monthly_cap=fields.credits_or_none("monthly_cap"),
+        monthly_spent=fields.credits_or_none("monthly_spent"),
+        previous_secret_until=fields.time_or_none("previous_secret_until"),
+        # The secret of a new key stays out of what is printed and kept.
+        raw={name: value for name, value in fields.raw.items() if name != "secret"},
+    )
+
+
+def parse_new_key(fields: Fields) -> NewApiKey:
+    return NewApiKey(parse_key(fields), fields.text("secret"))
 
 
 def parse_identity(fields: Fields) -> Identity:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smeplug import _calls
+from smeplug._calls import UNSET
 from smeplug._paging import Pager
 from smeplug._plugin import plugin_and_id, plugin_of
 from smeplug._polling import poll_delays
 from smeplug._upload import Source, open_upload
 from smeplug.errors import DocumentTimeoutError
-from smeplug.models import Balance, Document, LedgerEntry, Plug, Session, UsageRecord
+from smeplug.models import ApiKey, Balance, Document, LedgerEntry, NewApiKey, Plug, Session, UsageRecord
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from smeplug._transport import Transport
+
+DAY = 86_400
 
 
 class Plugs:
@@ -115,6 +120,36 @@ class Sessions:
 
     def delete(self, session_id: str) -> None:
         self._transport.send(_calls.delete_session(session_id))
+
+
+class Keys:
+    """The organisation's API keys; for a key of full permission for the whole organisation, without limits."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[ApiKey]:
+        """All keys, the revoked ones included, `limit` to a page, fetched as they are iterated."""
+        return Pager(_calls.list_keys(limit, cursor), self._transport.send)
+
+    def update(
+        self,
+        key_id: str,
+        *,
+        name: str = UNSET,
+        requests_per_minute: int | None = UNSET,
+        monthly_cap: Decimal | int | str | None = UNSET,
+    ) -> ApiKey:
+        """Another `name`, `requests_per_minute` or `monthly_cap` (credits); None lifts a limit, the rest stays."""
+        return self._transport.send(_calls.update_key(key_id, name, requests_per_minute, monthly_cap))
+
+    def rotate(self, key_id: str, *, overlap_seconds: int = DAY) -> NewApiKey:
+        """A new secret at once; the one before stays good for the overlap (0 to 7 days). Never tried twice."""
+        return self._transport.send(_calls.rotate_key(key_id, overlap_seconds))
+
+    def revoke(self, key_id: str) -> ApiKey:
+        """When this returns, the key is refused everywhere."""
+        return self._transport.send(_calls.revoke_key(key_id))
 
 
 class Credits:

@@ -38,15 +38,16 @@ class RetryPolicy:
 class Attempts:
     """The count of one request's tries."""
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    def __init__(self, policy: RetryPolicy, *, once: bool = False) -> None:
         self._policy = policy
+        self._once = once
         self._failed = 0
 
     def pause_after(self, failure: SMEPlugError) -> float:
         """Seconds to wait before trying again; raises `failure` where trying again is of no use."""
         self._failed += 1
         pause = self._policy.pause(failure, self._failed)
-        if pause is None:
+        if pause is None or self._once:
             raise failure
         return pause
 

@@ -68,7 +68,7 @@ class Transport:
         self._client.close()
 
     def _request(self, call: Call[T], *, stream: bool) -> httpx.Response:
-        attempts = Attempts(self._policy)
+        attempts = Attempts(self._policy, once=call.once)
         while True:
             try:
                 return self._attempt(call, stream=stream)
@@ -117,7 +117,7 @@ class AsyncTransport:
         await self._client.aclose()
 
     async def _request(self, call: Call[T], *, stream: bool) -> httpx.Response:
-        attempts = Attempts(self._policy)
+        attempts = Attempts(self._policy, once=call.once)
         while True:
             try:
                 return await self._attempt(call, stream=stream)

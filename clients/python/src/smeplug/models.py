@@ -190,6 +190,32 @@ class UsageRecord:
 
 
 @dataclass(frozen=True)
+class ApiKey:
+    """A key without its secret. `requests_per_minute` and `monthly_cap` are limits of its own, None where it has none.
+
+    `previous_secret_until` is until when the secret before a rotation is good, while it is.
+    """
+
+    id: str
+    name: str
+    prefix: str
+    state: str
+    requests_per_minute: int | None
+    monthly_cap: Decimal | None
+    monthly_spent: Decimal | None
+    previous_secret_until: datetime | None
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class NewApiKey:
+    """A key with its new secret, which is shown this once."""
+
+    key: ApiKey
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Identity:
     """Whose key this is."""
 
