@@ -52,7 +52,8 @@ class PlugModel:
                 else:
                     citations.append(piece)
             if citations:
-                yield Delta("\n\nSources:\n" + "\n".join(map(_source, citations)))
+                text = answer.verdict.text
+                yield Delta("\n\nSources:\n" + "\n".join(_source(each, text) for each in citations))
             yield Finish("stop", answer.usage, settle=lambda response: answer.settle(response=response))
 
     @staticmethod
@@ -96,7 +97,10 @@ def _question(organisation_id: str, conversation: Conversation, text: str, earli
     )
 
 
-def _source(citation: Citation) -> str:
+def _source(citation: Citation, text: str) -> str:
+    """Return one line of the sources, with the quote unless the answer itself has it."""
     place = f", page {citation.page}" if citation.page is not None else ""
     section = f", {citation.section}" if citation.section and citation.page is None else ""
-    return f"[{citation.index}] {citation.title}{place}{section}: “{' '.join(citation.quote.split())}”"
+    quote = " ".join(citation.quote.split())
+    quoted = "" if quote in text else f": “{quote}”"
+    return f"[{citation.index}] {citation.title}{place}{section}{quoted}"

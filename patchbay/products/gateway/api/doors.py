@@ -49,13 +49,15 @@ class Door:
     async def serve(self, request: Request) -> None:
         """Answer one request; what it raises is rendered by `respond_error`."""
         shared = self._shared
+        if not self._openai:
+            request.answer_headers.append((b"request-id", request.request_id.encode()))
         grant, caller = await identify(request, shared, openai=self._openai)
         raw = await request.body(BODY_LIMIT)
         head = self.wire.read(raw)
         require_reachable(grant, head.model)
         if (key := read_idempotency_key(request)) is None:
             act = Act(request.request_id, "gateway", self._operation)
-            await self._answer(request, Ask(caller, act, self.wire, head, raw, self._pass_on(request)), None)
+            await self._answer(request, Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed)), None)
             return
         fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
         async with Retry(shared.engine.meter, shared.pool, caller.organisation_id, key, fingerprint) as retry:
@@ -63,16 +65,12 @@ class Door:
                 await self._replay(request, retry.response, stream=head.stream)
                 return
             act = Act(request.request_id, "gateway", self._operation, claim_id=retry.claim_id)
-            await self._answer(request, Ask(caller, act, self.wire, head, raw, self._pass_on(request)), retry)
+            await self._answer(request, Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed)), retry)
 
     async def respond_error(self, request: Request, error: AppError) -> None:
         """Send an error in the format's own shape."""
         body = self.wire.error_body(error, request.request_id)
         await respond(request, error.status, body, headers=error_headers(error))
-
-    def _pass_on(self, request: Request) -> Headers:
-        headers = request.headers
-        return [(name, headers[name]) for name in self._passed if name in headers]
 
     async def _answer(self, request: Request, ask: Ask, retry: Retry | None) -> None:
         terms = await find_terms(ask.caller, ask.head.model, self._shared.pool)
@@ -139,6 +137,12 @@ def require_reachable(grant: Grant, model: str) -> None:
             "This key is for one plug and reaches no other model.",
             next_step="Ask the plug itself (model plug/<slug>), or use a key of the whole organisation.",
         )
+
+
+def pass_on(request: Request, names: tuple[bytes, ...]) -> Headers:
+    """Return the request's headers that a provider of the same format gets too."""
+    headers = request.headers
+    return [(name, headers[name]) for name in names if name in headers]
 
 
 def served_by(call: Call) -> Headers:

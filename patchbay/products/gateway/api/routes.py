@@ -14,6 +14,7 @@ from patchbay.lib.errors import (
 )
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.api import shapes
+from patchbay.products.gateway.api.count_tokens import CountDoor
 from patchbay.products.gateway.api.doors import Door, Shared
 from patchbay.products.gateway.api.models import ModelsDoor
 from patchbay.products.gateway.engine.instance import ENGINE
@@ -36,6 +37,9 @@ def make_routes(shared: Shared) -> Sequence[Route]:
     """Return the gateway's routes over one engine."""
     chat = Door(WIRES["chat"], shared, operation="chat", passed=OPENAI_HEADERS)
     messages = Door(WIRES["messages"], shared, operation="messages", passed=ANTHROPIC_HEADERS)
+    responses = Door(WIRES["responses"], shared, operation="responses", passed=OPENAI_HEADERS)
+    embeddings = Door(WIRES["embeddings"], shared, operation="embeddings", passed=OPENAI_HEADERS)
+    count = CountDoor(shared, passed=ANTHROPIC_HEADERS)
     models = ModelsDoor(shared)
     return (
         Route(
@@ -50,6 +54,44 @@ def make_routes(shared: Shared) -> Sequence[Route]:
             streams=True,
             errors=ERRORS,
             respond_error=chat.respond_error,
+        ),
+        Route(
+            "POST",
+            "/v1/responses",
+            responses.serve,
+            operation_id="create_response",
+            summary="Respond, in the OpenAI format",
+            permission="ask",
+            tag="models",
+            request=shapes.ResponsesBody,
+            streams=True,
+            errors=ERRORS,
+            respond_error=responses.respond_error,
+        ),
+        Route(
+            "POST",
+            "/v1/embeddings",
+            embeddings.serve,
+            operation_id="create_embeddings",
+            summary="Embed texts, in the OpenAI format",
+            permission="ask",
+            tag="models",
+            request=shapes.EmbeddingsBody,
+            errors=ERRORS,
+            respond_error=embeddings.respond_error,
+        ),
+        Route(
+            "POST",
+            "/v1/messages/count_tokens",
+            count.serve,
+            operation_id="count_tokens",
+            summary="Count the tokens of messages, in the Anthropic format",
+            permission="ask",
+            tag="models",
+            request=shapes.CountTokensBody,
+            response=shapes.TokenCountOut,
+            errors=ERRORS,
+            respond_error=count.respond_error,
         ),
         Route(
             "POST",

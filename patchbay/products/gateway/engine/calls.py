@@ -171,13 +171,13 @@ class Call:
 
     async def _attempt_whole(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Whole:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
-        answer = await upstream.send(self._ask, transport, outgoing, key)
-        return await upstream.read_whole(self._ask, outgoing, answer, self._asked())
+        answer = await upstream.send(transport, outgoing, key)
+        return await upstream.read_whole(outgoing, answer, self._asked())
 
     async def _attempt_stream(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Begun:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
-        answer = await upstream.send(self._ask, transport, outgoing, key)
-        return await upstream.begin_stream(self._ask, outgoing, answer, self._asked())
+        answer = await upstream.send(transport, outgoing, key)
+        return await upstream.begin_stream(outgoing, answer, self._asked())
 
     def _asked(self) -> Asked:
         head = self._ask.head

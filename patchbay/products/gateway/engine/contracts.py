@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from patchbay.lib.asgi.types import Headers
 from patchbay.products.gateway.contracts import Act, Caller, ModelTarget, ProviderConfig, ProviderKey
-from patchbay.products.gateway.wire.contracts import Body, Format, Head, Target, Wire
+from patchbay.products.gateway.wire.contracts import Body, Format, Head, Target, Translation, Wire
 from patchbay.products.gateway.wire.contracts import TokenUsage as TokenUsage  # what a call used, for its callers
 
 if TYPE_CHECKING:
@@ -141,13 +141,16 @@ class Answer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One request ready for a transport: the `wire` it is written in and the body; `local` for a local model."""
+    """One request ready for a transport: the `wire` it is written in, its body and head; `local` for a local model.
+
+    `translation` brings the answer back into the client's format, None where that is the same.
+    """
 
     wire: Wire
     body: bytes
-    stream: bool
+    head: Head
     passed: Headers = field(default_factory=list)
-    translated: bool = False
+    translation: Translation | None = None
     local: LocalRequest | None = None
 
 

@@ -39,7 +39,7 @@ class LocalTransport:
         assert outgoing.local is not None
         pieces = registry.local_model(self._name).stream(outgoing.local)
         frame = Frame(outgoing.local.body["model"])
-        return LocalAnswer(pieces, frame, stream=outgoing.stream)
+        return LocalAnswer(pieces, frame, stream=outgoing.head.stream)
 
 
 class Frame:

@@ -21,7 +21,7 @@ from patchbay.products.gateway.errors import (
     ProviderRefusedError,
 )
 from patchbay.products.gateway.wire.contracts import Asked, Body, StreamReader, TokenUsage, Translation, WholeAnswer
-from patchbay.products.gateway.wire.table import WIRES, find_translation
+from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
 
 if TYPE_CHECKING:
     from patchbay.products.gateway.engine.calls import Engine
@@ -57,14 +57,15 @@ def write(
     wanted = transport.target(target, max_output_tokens)
     spoken, translation = find_translation(ask.wire.name, transport.formats)
     if translation is None:
-        body = ask.wire.prepare(ask.body, ask.head, wanted)
-        local = _local(engine, ask, body, max_output_tokens) if isinstance(transport, LocalTransport) else None
-        return Outgoing(ask.wire, body, ask.head.stream, ask.passed, local=local)
-    wire = WIRES[spoken]
-    plain = _encode(translation.request(msgspec.json.decode(ask.body, type=dict[str, Any])))
-    body = wire.prepare(plain, wire.read(plain), wanted)
+        wire, head, passed = ask.wire, ask.head, ask.passed
+        body = wire.prepare(ask.body, head, wanted)
+    else:
+        wire, passed = WIRES[spoken], []
+        body, head = translate_body(
+            ask.body, ask.head, wanted, asked=ask.wire.name, spoken=spoken, translation=translation
+        )
     local = _local(engine, ask, body, max_output_tokens) if isinstance(transport, LocalTransport) else None
-    return Outgoing(wire, body, ask.head.stream, translated=True, local=local)
+    return Outgoing(wire, body, head, passed, translation, local)
 
 
 def _local(engine: "Engine", ask: Ask, body: bytes, max_output_tokens: int | None) -> LocalRequest:
@@ -72,7 +73,7 @@ def _local(engine: "Engine", ask: Ask, body: bytes, max_output_tokens: int | Non
     return LocalRequest(ask.caller, ask.act, decoded, max_output_tokens or 0, engine, ask.evidence)
 
 
-async def send(ask: Ask, transport: Transport, outgoing: Outgoing, key: ProviderKey | None) -> Answer:
+async def send(transport: Transport, outgoing: Outgoing, key: ProviderKey | None) -> Answer:
     """Send, and return the answer of a provider that took the request; TryFailedError otherwise."""
     try:
         answer = await transport.send(outgoing, key)
@@ -86,13 +87,13 @@ async def send(ask: Ask, transport: Transport, outgoing: Outgoing, key: Provider
         answer.close()
 
 
-async def read_whole(ask: Ask, outgoing: Outgoing, answer: Answer, asked: Asked) -> Whole:
+async def read_whole(outgoing: Outgoing, answer: Answer, asked: Asked) -> Whole:
     """Read a whole answer and bring it into the client's format."""
     try:
         body = await answer.read(MAX_ANSWER_BYTES)
         reading = outgoing.wire.read_answer(body)
-        if outgoing.translated:
-            body = _encode(_translation(ask, outgoing).answer(msgspec.json.decode(body, type=dict[str, Any]), asked))
+        if outgoing.translation is not None:
+            body = _encode(outgoing.translation.answer(msgspec.json.decode(body, type=dict[str, Any]), asked))
     except HttpError as error:
         raise failed(error) from error
     except ModelBrokenError as error:
@@ -102,15 +103,15 @@ async def read_whole(ask: Ask, outgoing: Outgoing, answer: Answer, asked: Asked)
     return Whole(body, reading, answer)
 
 
-async def begin_stream(ask: Ask, outgoing: Outgoing, answer: Answer, asked: Asked) -> Begun:
+async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Asked) -> Begun:
     """Read a stream up to the first bytes that may leave: until then another target can take over."""
     begun = False
     try:
         if not (answer.header(b"content-type") or "").startswith("text/event-stream"):
             raise ModelBrokenError("The model provider did not stream its answer.")
-        reader: StreamReader = outgoing.wire.reader(ask.head)
-        if outgoing.translated:
-            reader = TranslatedReader(reader, _translation(ask, outgoing), asked)
+        reader: StreamReader = outgoing.wire.reader(outgoing.head)
+        if outgoing.translation is not None:
+            reader = TranslatedReader(reader, outgoing.translation, asked)
         first = b""
         while not first and not reader.ended:
             chunk = await answer.chunk()
@@ -129,12 +130,6 @@ async def begin_stream(ask: Ask, outgoing: Outgoing, answer: Answer, asked: Aske
     finally:
         if not begun:
             answer.close()
-
-
-def _translation(ask: Ask, outgoing: Outgoing) -> Translation:
-    translation = find_translation(ask.wire.name, frozenset((outgoing.wire.name,)))[1]
-    assert translation is not None
-    return translation
 
 
 class TranslatedReader:

@@ -13,7 +13,7 @@ import msgspec
 
 from patchbay.lib.errors import AppError, InvalidError
 
-Format = Literal["chat", "responses", "messages", "embeddings"]
+Format = Literal["chat", "responses", "messages", "embeddings", "count_tokens"]
 Body = dict[str, Any]
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024

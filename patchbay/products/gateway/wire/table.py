@@ -3,7 +3,7 @@
 import msgspec
 
 from patchbay.lib.errors import FieldError
-from patchbay.products.gateway.wire import chat, embeddings, messages, responses
+from patchbay.products.gateway.wire import chat, count_tokens, embeddings, messages, responses
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, Translation, UnsupportedError, Wire
 from patchbay.products.gateway.wire.reading import read_body
 from patchbay.products.gateway.wire.translate import chat_to_messages, messages_to_chat, responses_to_chat
@@ -15,6 +15,7 @@ WIRES: dict[Format, Wire] = {
     "responses": responses.WIRE,
     "messages": messages.WIRE,
     "embeddings": embeddings.WIRE,
+    "count_tokens": count_tokens.WIRE,
 }
 _TABLE: dict[Format, tuple[tuple[Format, Translation], ...]] = {
     "chat": (("messages", guard(chat_to_messages.TRANSLATION)),),

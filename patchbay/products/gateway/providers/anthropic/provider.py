@@ -5,7 +5,7 @@ from patchbay.products.gateway.engine.contracts import Answer, Outgoing
 from patchbay.products.gateway.providers.http import Server
 from patchbay.products.gateway.wire.contracts import Format, Target
 
-_FORMATS: frozenset[Format] = frozenset(("messages",))
+_FORMATS: frozenset[Format] = frozenset(("messages", "count_tokens"))
 VERSION = b"2023-06-01"
 """The version in which we translate; a client of the same format has its own passed on."""
 
