@@ -25,6 +25,7 @@ from patchbay.products.gateway.api.rest_shapes import (
     ProviderIn,
     ProviderKeyIn,
     ProviderKeyOut,
+    ProviderKeyPatch,
     ProviderOut,
     ProviderPatch,
     RateOut,
@@ -118,6 +119,24 @@ def rotate_provider_key(request: HttpRequest, provider_id: str, provider_key_id:
         provider=provider_id,
         key_id=provider_key_id,
         api_key=body.api_key,
+    )
+
+
+@router.patch(
+    "/providers/{provider_id}/keys/{provider_key_id}",
+    response=ProviderKeyOut,
+    summary="Change a provider's key",
+    operation_id="update_provider_key",
+)
+def update_provider_key(request: HttpRequest, provider_id: str, provider_key_id: str, body: ProviderKeyPatch) -> Any:
+    """Its share of the requests, or whether it is used at all; what is left out stays."""
+    actor = _owner(request)
+    return services.update_provider_key(
+        actor=actor,
+        organisation_id=actor.organisation_id,
+        provider=provider_id,
+        key_id=provider_key_id,
+        **body.dict(exclude_unset=True),
     )
 
 

@@ -47,6 +47,11 @@ class ProviderKeyIn(SecretIn):
     weight: int = Field(1, ge=1, le=1000, description="Its share of the requests")
 
 
+class ProviderKeyPatch(Schema):
+    weight: int = Field(1, ge=1, le=1000, description="Its share of the requests")
+    enabled: bool = True
+
+
 class ProviderKeyOut(Schema):
     """A provider's key; `hint` is how it ends."""
 

@@ -12,7 +12,7 @@ from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.usage.contracts import LATENCY_BOUNDS
 from patchbay.lib.errors import FieldError, InvalidError
 from patchbay.products.gateway.models import RequestRollup, RollupMark
-from patchbay.products.gateway.queries.sums import LEVELS, SOURCES, at_level, empty_row, floor, include, sum_source
+from patchbay.products.gateway.queries.sums import LEVELS, SOURCES, at_level, empty_row, floor, include, sum_tail
 
 MAX_POINTS = 1_000
 
@@ -125,8 +125,8 @@ def _rows(organisation_id: str, begin: datetime, end: datetime, level: int) -> l
         )
         rows = list(kept)
         for source in SOURCES:
-            tail = sum_source(source, after=marks.get(source, 0), organisation_id=organisation_id)
-            rows += [row for row in at_level(tail, level).values() if begin <= row.start < end]
+            tail = sum_tail(source, organisation_id, after=marks.get(source, 0), since=begin, until=end)
+            rows += at_level(tail, level).values()
     return rows
 
 

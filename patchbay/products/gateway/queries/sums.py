@@ -1,13 +1,13 @@
 """Sums of the request log, by organisation, model and stretch of time: what rollups keep and the live tail adds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from django.db.models import Count, Max, TextField
+from django.db.models import Count, Max, QuerySet, TextField
 from django.db.models.functions import Cast, Substr
 
 from patchbay.kernel.usage import queries as usage
-from patchbay.kernel.usage.contracts import SLOT_MINUTES
+from patchbay.kernel.usage.contracts import SLOT_MINUTES, UsageSum
 from patchbay.products.gateway.models import FailedRequest, RequestRollup
 
 LEVELS = (SLOT_MINUTES * 60, 3600)
@@ -35,11 +35,22 @@ def newest(source: str) -> int:
     return FailedRequest.objects.aggregate(newest=Max("position"))["newest"] or 0
 
 
-def sum_source(source: str, *, after: int, up_to: int | None = None, organisation_id: str | None = None) -> Sums:
-    """Sum up a source above a position, of one organisation or of all, by the finest stretches."""
+def sum_new(source: str, *, after: int, up_to: int) -> Sums:
+    """Sum up what all organisations did from above one position up to another, by the finest stretches."""
     if source == "usage":
-        return _of_usage(after, up_to, organisation_id)
-    return _of_failures(after, up_to, organisation_id)
+        return _of_usage(usage.sum_up(after=after, up_to=up_to))
+    return _of_failures(FailedRequest.objects.filter(position__gt=after, position__lte=up_to))
+
+
+def sum_tail(source: str, organisation_id: str, *, after: int, since: datetime, until: datetime) -> Sums:
+    """Sum up what an organisation did in a time and above a position, by the finest stretches."""
+    if source == "usage":
+        return _of_usage(usage.sum_up(after=after, organisation_id=organisation_id, since=since, until=until))
+    return _of_failures(
+        FailedRequest.objects.filter(
+            position__gt=after, organisation_id=organisation_id, created_at__gte=since, created_at__lt=until
+        )
+    )
 
 
 def at_level(sums: Sums, level: int) -> Sums:
@@ -79,9 +90,9 @@ def empty_row(organisation_id: str, start: datetime, model: str, seconds: int = 
     )
 
 
-def _of_usage(after: int, up_to: int | None, organisation_id: str | None) -> Sums:
+def _of_usage(found_sums: Iterable[UsageSum]) -> Sums:
     rows = {}
-    for found in usage.sum_up(after=after, up_to=up_to, organisation_id=organisation_id):
+    for found in found_sums:
         row = rows[found.organisation_id, found.start, found.model] = empty_row(
             found.organisation_id, found.start, found.model
         )
@@ -93,10 +104,7 @@ def _of_usage(after: int, up_to: int | None, organisation_id: str | None) -> Sum
     return rows
 
 
-def _of_failures(after: int, up_to: int | None, organisation_id: str | None) -> Sums:
-    rows = FailedRequest.objects.filter(position__gt=after)
-    rows = rows if up_to is None else rows.filter(position__lte=up_to)
-    rows = rows if organisation_id is None else rows.filter(organisation_id=organisation_id)
+def _of_failures(rows: QuerySet[FailedRequest]) -> Sums:
     grouped = rows.annotate(slot=_SLOT).order_by().values_list("organisation_id", "slot", "alias")
     sums = {}
     for organisation, slot, model, errors in grouped.annotate(errors=Count("position")):

@@ -10,6 +10,7 @@ from patchbay.products.gateway.services.providers import (
     remove_provider_key,
     rotate_provider_key,
     update_provider,
+    update_provider_key,
 )
 from patchbay.products.gateway.services.rules import set_rules
 
@@ -29,4 +30,5 @@ __all__ = [
     "unset_prices",
     "update_alias",
     "update_provider",
+    "update_provider_key",
 ]

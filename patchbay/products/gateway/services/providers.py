@@ -149,6 +149,32 @@ def rotate_provider_key(
 
 
 @transaction.atomic
+def update_provider_key(
+    *,
+    actor: Actor,
+    organisation_id: str | None,
+    provider: str,
+    key_id: str,
+    weight: int | None = None,
+    enabled: bool | None = None,
+) -> KeyView:
+    """Change a credential's share of the requests, or switch it on or off; NotFoundError as for rotating it."""
+    row = _locked(actor, organisation_id, provider)
+    key = _find_key(row, key_id)
+    before = {"weight": key.weight, "enabled": key.enabled}
+    after = {
+        "weight": key.weight if weight is None else check_weight(weight),
+        "enabled": key.enabled if enabled is None else enabled,
+    }
+    if changes := trail.differences(before, after):
+        key.weight, key.enabled = after["weight"], bool(after["enabled"])
+        key.save(update_fields=["weight", "enabled"])
+        _record(actor, row, "provider.key_changed", {"key_id": key.pk, "hint": key.hint} | changes)
+        changed()
+    return setup.shown_key(key)
+
+
+@transaction.atomic
 def remove_provider_key(*, actor: Actor, organisation_id: str | None, provider: str, key_id: str) -> None:
     """Take a credential (its id, or how it ends) away; NotFoundError when the provider has no such key."""
     row = _locked(actor, organisation_id, provider)

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from patchbay.products.gateway.models import FailedRequest, RequestBody, RequestRollup, RollupMark
-from patchbay.products.gateway.queries.sums import COUNTED, LEVELS, SOURCES, Sums, at_level, include, newest, sum_source
+from patchbay.products.gateway.queries.sums import COUNTED, LEVELS, SOURCES, Sums, at_level, include, newest, sum_new
 
 SETTLED = timedelta(seconds=60)
 SLICE = 100_000
@@ -53,7 +53,7 @@ def _follow(source: str) -> int:
     passed = 0
     while mark.position < seen:
         up_to = min(mark.position + SLICE, seen)
-        sums = sum_source(source, after=mark.position, up_to=up_to)  # read before anything is locked
+        sums = sum_new(source, after=mark.position, up_to=up_to)  # read before anything is locked
         if not _add(source, mark.position, up_to, sums):
             break  # another worker was faster
         passed += up_to - mark.position

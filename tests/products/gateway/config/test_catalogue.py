@@ -124,6 +124,19 @@ def test_what_is_switched_off_is_left_out(world: tuple[Actor, Actor]) -> None:
     assert "gpt" not in queries.get_catalogue(owner.organisation_id).aliases
 
 
+def test_a_key_that_is_off_is_not_in_the_pool(world: tuple[Actor, Actor]) -> None:
+    staff, owner = world
+    other = services.add_provider_key(
+        actor=staff, organisation_id=None, provider="openai", api_key="sk-other-123456789"
+    )
+    services.update_provider_key(actor=staff, organisation_id=None, provider="openai", key_id=other.id, weight=7)
+    (first, second) = queries.get_catalogue(owner.organisation_id).aliases["gpt"].targets[0].provider.keys
+    assert (first.weight, second.weight) == (1, 7)
+    services.update_provider_key(actor=staff, organisation_id=None, provider="openai", key_id=first.id, enabled=False)
+    (left,) = queries.get_catalogue(owner.organisation_id).aliases["gpt"].targets[0].provider.keys
+    assert left.id == second.id
+
+
 def test_a_key_that_no_encryption_key_fits_is_left_out_and_the_rest_served(world: tuple[Actor, Actor]) -> None:
     staff, owner = world
     other = "sk-other-0123456789fedcba"

@@ -108,8 +108,8 @@ def test_summing_up_twice_counts_once_and_rows_of_one_stretch_add_up() -> None:
 def test_a_worker_that_was_overtaken_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     keep(record(), record())
     mark, _ = RollupMark.objects.get_or_create(source="usage")
-    found = sums.sum_source("usage", after=mark.position)
     newest = sums.newest("usage")
+    found = sums.sum_new("usage", after=mark.position, up_to=newest)
     assert rollup._add("usage", mark.position, newest, found)
     assert not rollup._add("usage", mark.position, newest, found)
     assert look().total.requests == 2
@@ -195,10 +195,10 @@ def test_what_was_summed_up_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -
     summed_up()
     tails = []
 
-    def watched(source: str, **conditions: Any) -> Any:
-        tails.append(found := sums.sum_source(source, **conditions))
+    def watched(source: str, organisation_id: str, **conditions: Any) -> Any:
+        tails.append(found := sums.sum_tail(source, organisation_id, **conditions))
         return found
 
-    monkeypatch.setattr(figures, "sum_source", watched)
+    monkeypatch.setattr(figures, "sum_tail", watched)
     assert look().total.requests == 500
     assert tails == [{}, {}]

@@ -57,6 +57,8 @@ def test_keys_are_added_replaced_and_removed_without_being_shown(key: str) -> No
     assert (status, second["hint"], second["weight"]) == (201, "abcd", 3)
     status, second = rest.call("PUT", f"{path}/{second['id']}", key=key, body={"api_key": "sk-third-0123456789efgh"})
     assert (status, second["hint"], second["weight"]) == (200, "efgh", 3)
+    status, second = rest.call("PATCH", f"{path}/{second['id']}", key=key, body={"enabled": False})
+    assert (status, second["enabled"], second["weight"]) == (200, False, 3)
     assert rest.call("DELETE", f"{path}/{provider['keys'][0]['id']}", key=key)[0] == 204
     _, left = rest.call("GET", f"/providers/{provider['id']}", key=key)
     assert left["keys"] == [second]
