@@ -30,7 +30,7 @@ def fold_chat(stream):
         state.handle_chunk(ChatCompletionChunk.model_validate_json(data))
     first = json.loads(events[0])["choices"][0]
     assert first["delta"]["role"] == "assistant"
-    whole = state.get_final_completion().to_dict()
+    whole = state.current_completion_snapshot.to_dict()
     message = whole["choices"][0]["message"]
     message.pop("parsed", None)
     for entry in message.get("tool_calls") or []:
