@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,9 +10,11 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness.processes import list_tree
 
 START_SECONDS = 30.0
 
@@ -21,6 +24,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 class Instance:
@@ -93,12 +101,21 @@ class Instance:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
     def kill(self) -> None:
-        """SIGKILL: no goodbye, no flush."""
+        """SIGKILL to the process and its children: no goodbye, no flush."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
+            for pid in list_tree(self.pid):
+                _kill(pid)
             self._process.wait()
             self._process = None
+
+    def kill_one(self) -> None:
+        """SIGKILL to one of the children."""
+        _kill(random.choice(list_tree(self.pid)[1:]))
 
     def stop(self) -> None:
         """SIGTERM, as an operator stops it."""
