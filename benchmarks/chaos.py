@@ -146,9 +146,8 @@ def judge(kills: int, tally: Tally, audit: dict[str, object]) -> dict[str, int]:
     print(f"  answered {len(tally.answered)}: {dict(tally.kinds)}; cut off {tally.cut}, other {dict(tally.other)}")
     print(f"  records without an answer (last commit before a kill): {len(counts.keys() - tally.answered.keys())}")
     print(f"  of them answered again from the record, not charged again: {tally.replayed}")
-    print(
-        f"  never answered: {len(tally.waiting) + len(tally.later)}; ledger faults: {audit['faults']}; leased: {audit['leased']}"
-    )
+    never = len(tally.waiting) + len(tally.later)
+    print(f"  never answered: {never}; ledger faults: {audit['faults']}; leased: {audit['leased']}")
     return {
         "kills": kills,
         "answered": len(tally.answered),
