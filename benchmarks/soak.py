@@ -160,6 +160,7 @@ async def sample(pid: int, sizes: list[int]) -> None:
 async def soak(port: int, pid: int, keys: list[str], minutes: float, warm_up: float) -> tuple[dict[str, float], Tally]:
     tally, sizes = Tally(), list[int]()
     load = Load(port, keys, tally)
+    await asyncio.to_thread(processes.wait_until_idle, pid)
     rate = await half_load(load, pid)
     print(f"  half load: {rate:.0f} calls a second; warming up for {warm_up:g} s", flush=True)
     await load.run(rate, warm_up)

@@ -22,7 +22,7 @@ from benchmarks.gateway import load, sides
 from benchmarks.gateway.ours import start_patchbay
 from benchmarks.gateway.sides import Side
 from benchmarks.harness.disk import fsync_milliseconds
-from benchmarks.harness.processes import cpu_seconds
+from benchmarks.harness.processes import cpu_seconds, wait_until_idle
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UP_SECONDS = 2.0
@@ -81,6 +81,8 @@ def measure(side: Side, job: load.Job) -> Run:
 
 def warm_up(bench: Bench) -> None:
     """Let every side load what it loads late: code, connections, and the many keys with their leases."""
+    for side in (bench.ours, bench.many, *bench.peers):
+        wait_until_idle(side.pid)  # a first start indexes what ships with it
     for side in (bench.ours, *bench.peers):
         load.run(side.job(seconds=WARM_UP_SECONDS))
         if side.streams:

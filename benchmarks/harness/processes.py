@@ -1,6 +1,7 @@
 """What processes use, read from /proc: processor time, memory, sockets, threads; of a process with all its children."""
 
 import os
+import time
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -26,6 +27,19 @@ def cpu_seconds(pid: int) -> float:
         fields = _stat(each)
         ticks += sum(int(field) for field in fields[11:15])
     return ticks / _TICKS
+
+
+def wait_until_idle(pid: int, *, share: float = 0.05, seconds: float = 600.0) -> None:
+    """Return once a process with its children uses less than that share of a core; RuntimeError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    before = cpu_seconds(pid)
+    while time.monotonic() < deadline:
+        time.sleep(2)
+        now = cpu_seconds(pid)
+        if now - before <= 2 * share:
+            return
+        before = now
+    raise RuntimeError(f"Process {pid} is still at work after {seconds:g} s.")
 
 
 def private_bytes(pid: int) -> int:
