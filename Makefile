@@ -60,7 +60,7 @@ bench-ingest: $(STAMP)/dev ## CPU to Ready over bare PDF text extraction
 	@$(BIN)/python -m benchmarks.ingest
 bench-gateway: $(STAMP)/dev $(STAMP)/peers ## requests and streams a CPU-second beside nginx, TensorZero, Portkey, LiteLLM
 	@$(BIN)/python -m benchmarks.gateway
-soak: $(STAMP)/dev ## ten minutes of mixed load and faults: nothing may grow, and the money adds up
+soak: $(STAMP)/dev assets ## ten minutes of mixed load and faults: nothing may grow, and the money adds up
 	@$(BIN)/python -m benchmarks.soak
 questions: $(STAMP)/dev ## 120 questions over our own documents, by the offline model
 	@$(BIN)/python -m benchmarks.questions

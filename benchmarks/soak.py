@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ORGANISATIONS = 20
 HALF_A_CORE = 0.5
 MOST_OPEN = 1_000
+CALL_SECONDS = 60.0
 CALIBRATION_SECONDS = 8.0
 CALIBRATION_RATE = 200.0
 SETTLE_SECONDS = 75.0
@@ -76,16 +77,15 @@ class Load:
                 task.add_done_callback(self._open.discard)
             await asyncio.sleep(0.005)
         if self._open:
-            await asyncio.wait(self._open, timeout=60)
+            await asyncio.wait(self._open, timeout=CALL_SECONDS)
         self._connections.close()
 
     async def _call(self, kind: str, key: str) -> None:
         leave = {"left_stream": random.randrange(1, 8_000), "left_whole": 0}.get(kind)
         self._tally.calls[kind] += 1
         try:
-            answer = await asyncio.wait_for(
-                self._connections.ask(self._requests[kind, key], leave_after=leave), timeout=60
-            )
+            async with asyncio.timeout(CALL_SECONDS):
+                answer = await self._connections.ask(self._requests[kind, key], leave_after=leave)
         except (OSError, TimeoutError) as error:
             self._note(f"{kind}: {type(error).__name__}", repr(error))
             return
@@ -175,7 +175,7 @@ async def soak(port: int, pid: int, keys: list[str], minutes: float, warm_up: fl
     fifth = max(1, len(sizes) // 5)
     early, late = statistics.median(sizes[:fifth]), statistics.median(sizes[-fifth:])
     print(f"  at rest again: {after}; busy {busy:.0%} of a core")
-    print(f"  memory: {early / 1e6:.0f} MB in the first fifth, {late / 1e6:.0f} MB in the last; rest of it in between")
+    print(f"  memory: {early / 1e6:.0f} MB in the first fifth, {late / 1e6:.0f} MB in the last")
     figures = {
         "rss_growth": late / early - 1,
         "sockets_growth": after.sockets - before.sockets,
@@ -204,7 +204,7 @@ def audit(instance: Instance, tally: Tally) -> dict[str, int]:
     path = instance.data_dir / "answered.txt"
     path.write_text("\n".join(tally.answered))
     found = instance.python(_AUDIT.format(path=str(path)))
-    ill = [check for check in json.loads(instance.run("doctor", "--json")) if not check["ok"]]
+    ill = instance.list_ills()
     print(f"  {len(tally.answered):,} answered, {found['records']:,} records: {found['outcomes']}")
     print(f"  ledger faults: {found['faults']}; doctor: {ill or 'well'}")
     return {

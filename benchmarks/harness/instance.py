@@ -60,6 +60,12 @@ class Instance:
         command = [sys.executable, "-m", "patchbay.config.cli", *arguments]
         return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
 
+    def list_ills(self) -> list[dict[str, Any]]:
+        """Return what `patchbay doctor` finds wrong."""
+        command = [sys.executable, "-m", "patchbay.config.cli", "doctor", "--json"]
+        output = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True).stdout
+        return [check for check in json.loads(output) if not check["ok"]]
+
     def demo(self) -> dict[str, str]:
         found: dict[str, str] = json.loads(self.run("demo", "--json"))
         return found
