@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sqlite test-postgres check fmt assets wheel lock clean \
-	bench-ledger bench-search bench-ingest bench-gateway questions chaos soak
+	bench-ledger bench-search bench-ingest bench-gateway questions chaos chaos-processes soak
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -66,6 +66,8 @@ questions: $(STAMP)/dev ## 120 questions over our own documents, by the offline 
 	@$(BIN)/python -m benchmarks.questions
 chaos: $(STAMP)/dev ## kill the server 100 times under load and count the money
 	@$(BIN)/python -m benchmarks.chaos
+chaos-processes: $(STAMP)/dev $(STAMP)/debian ## the same over four processes, PostgreSQL and Redis: one of them is killed, or all
+	@$(BIN)/python -m benchmarks.chaos --database postgres --workers 4
 
 clean: ## remove what was built; keeps the data folder
 	@rm -rf $(VENV) $(STAMP) build dist node_modules patchbay/web/static/vendor patchbay/web/staticfiles
