@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([{"check": found.check, "ok": found.ok, "detail": found.detail} for found in findings]))
     else:
         for found in findings:
-            print(f"{'ok  ' if found.ok else 'FAIL'}  {found.check:12}{found.detail}")
+            print(f"{'ok  ' if found.ok else 'FAIL'}  {found.check:14}{found.detail}")
     return 0 if all(found.ok for found in findings) else 1
 
 
@@ -61,6 +61,17 @@ def _ledger() -> tuple[bool, str]:
     return not faults, "; ".join(faults[:5]) or "every balance equals the sum of its entries"
 
 
+def _shared() -> tuple[bool, str]:
+    from django.conf import settings
+
+    from patchbay.lib.shared import state
+
+    if not settings.REDIS_URL:
+        return True, "in memory: for one process; set PATCHBAY_REDIS_URL for more"
+    fault = state.redis_fault()
+    return not fault, fault or "Redis answers"
+
+
 def _jobs() -> tuple[bool, str]:
     from patchbay.kernel.jobs import queries
 
@@ -88,6 +99,7 @@ _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "data folder": _data_folder,
     "database": _database,
     "ledger": _ledger,
+    "shared state": _shared,
     "jobs": _jobs,
     "embeddings": _embeddings,
     "assets": _assets,

@@ -47,9 +47,3 @@ def rates() -> RateStore:
 def make_follower() -> Follower | None:
     """Return what keeps this process's caches young for those who do not refresh them; None without Redis."""
     return Follower(epoch()) if settings.REDIS_URL else None
-
-
-def forget() -> None:
-    """Build everything anew on next use: after the settings changed, in tests."""
-    for made in (epoch, link, rates):
-        made.cache_clear()
