@@ -45,8 +45,9 @@ class ModelBrokenError(AppError):
     advice = "Ask again; nothing was charged."
 
 
-class ModelBusyError(UnavailableError):
-    code, title = "model_busy", "The model provider is at its limit"
+class ModelBusyError(AppError):
+    status, code, title = 429, "model_busy", "The model provider is at its limit"
+    advice = "Try again after the seconds that Retry-After names; nothing was charged."
 
 
 class ModelUnavailableError(UnavailableError):

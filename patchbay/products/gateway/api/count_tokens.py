@@ -2,10 +2,10 @@
 
 from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN
 from patchbay.lib.asgi.request import Request
-from patchbay.lib.asgi.responses import error_headers, respond, respond_json
+from patchbay.lib.asgi.responses import respond, respond_json
 from patchbay.lib.errors import AppError
 from patchbay.lib.money import ceil_div
-from patchbay.products.gateway.api.doors import BODY_LIMIT, Shared, identify, pass_on, require_reachable
+from patchbay.products.gateway.api.doors import BODY_LIMIT, Shared, identify, pass_on, require_reachable, respond_error
 from patchbay.products.gateway.contracts import Act, ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
 from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
@@ -41,8 +41,7 @@ class CountDoor:
 
     async def respond_error(self, request: Request, error: AppError) -> None:
         """Send an error in Anthropic's shape."""
-        body = WIRE.error_body(error, request.request_id)
-        await respond(request, error.status, body, headers=error_headers(error))
+        await respond_error(request, WIRE, error)
 
     async def _count(self, ask: Ask, terms: Terms) -> bytes:
         engine = self._shared.engine
@@ -50,7 +49,7 @@ class CountDoor:
         async def attempt(target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Whole:
             outgoing = upstream.write(engine, ask, target, transport, None)
             answer = await upstream.send(transport, outgoing, key)
-            return await upstream.read_whole(outgoing, answer, Asked(ask.head.model, "", 0))
+            return await upstream.read_whole(outgoing, answer, lambda: Asked(ask.head.model, "", 0))
 
         place = await engine.router.run(terms.alias, ask.head, len(ask.body), attempt, Tries())
         place.release()

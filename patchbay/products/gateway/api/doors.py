@@ -11,17 +11,18 @@ from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import error_headers, explain, respond
 from patchbay.lib.asgi.streams import ByteStream
 from patchbay.lib.asgi.types import Headers
-from patchbay.lib.errors import AppError, ForbiddenError
+from patchbay.lib.errors import AppError, ForbiddenError, InvalidError
 from patchbay.lib.money import to_text
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.api.credentials import find_secret
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Act, Caller
 from patchbay.products.gateway.engine import callers
+from patchbay.products.gateway.engine.caching import HEADER, Kept, cache_key, wanted_seconds
 from patchbay.products.gateway.engine.calls import Call, Engine
 from patchbay.products.gateway.engine.contracts import Ask
 from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
 from patchbay.products.gateway.engine.limits import Limits
-from patchbay.products.gateway.engine.terms import find_terms
+from patchbay.products.gateway.engine.terms import Terms, find_terms
 from patchbay.products.gateway.wire.contracts import Wire
 
 BODY_LIMIT = 32 * 1024 * 1024
@@ -34,6 +35,14 @@ class Shared:
     engine: Engine
     pool: BlockingPool
     limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """That an answer is to be kept in the cache, under which key and for how long."""
+
+    key: str
+    seconds: int
 
 
 class Door:
@@ -62,42 +71,74 @@ class Door:
         fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
         async with Retry(shared.engine.meter, shared.pool, caller.organisation_id, key, fingerprint) as retry:
             if retry.response is not None:
-                await self._replay(request, retry.response, stream=head.stream)
+                replayed = [(b"idempotency-replayed", b"true")]
+                await self._send_kept(request, retry.response, replayed, stream=head.stream)
                 return
             act = Act(request.request_id, "gateway", self._operation, claim_id=retry.claim_id)
             await self._answer(request, Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed)), retry)
 
     async def respond_error(self, request: Request, error: AppError) -> None:
         """Send an error in the format's own shape."""
-        body = self.wire.error_body(error, request.request_id)
-        await respond(request, error.status, body, headers=error_headers(error))
+        await respond_error(request, self.wire, error)
 
     async def _answer(self, request: Request, ask: Ask, retry: Retry | None) -> None:
         terms = await find_terms(ask.caller, ask.head.model, self._shared.pool)
+        seconds = wanted_seconds(request.header(HEADER), terms.alias)
+        key = cache_key(ask) if seconds else None
+        if key is None:
+            await self._call(request, ask, terms, retry, None)
+            return
+        cache = self._shared.engine.cache
+        kept = await cache.find(key)
+        if kept is not None:
+            await self._hit(request, ask, terms, retry, kept)
+            return
+        try:
+            await self._call(request, ask, terms, retry, Keeping(key, seconds))
+        finally:
+            cache.leave(key)
+
+    async def _hit(self, request: Request, ask: Ask, terms: Terms, retry: Retry | None, kept: Kept) -> None:
+        cost = await self._shared.engine.settle_hit(ask, terms, kept)
+        if retry:
+            retry.settled = True
+        headers = [(HEADER, b"hit"), (b"x-patchbay-credits", to_text(cost).encode())]
+        await self._send_kept(request, kept.body, headers, stream=ask.head.stream)
+
+    async def _call(
+        self, request: Request, ask: Ask, terms: Terms, retry: Retry | None, keeping: Keeping | None
+    ) -> None:
         async with self._shared.engine.call(ask, terms) as call:
             if ask.head.stream:
-                await self._stream(request, call, retry)
+                await self._stream(request, call, retry, keeping)
                 return
             whole = call.whole
             await call.settle(response=whole if retry else None)
             if retry:
                 retry.settled = True
             headers = [*served_by(call), (b"x-patchbay-credits", to_text(call.bill.cost_micro).encode())]
+            if keeping:
+                headers.append((HEADER, b"miss"))
+                await self._shared.engine.cache.put(keeping.key, whole, call.target.provider.name, keeping.seconds)
             await respond(request, 200, whole, headers=headers)
 
-    async def _stream(self, request: Request, call: Call, retry: Retry | None) -> None:
+    async def _stream(self, request: Request, call: Call, retry: Retry | None, keeping: Keeping | None) -> None:
         stream = ByteStream(request)
-        kept: list[bytes] | None = [] if retry else None
-        await stream.start(served_by(call))
+        kept: list[bytes] | None = [] if retry or keeping else None
+        headers = served_by(call)
+        await stream.start([*headers, (HEADER, b"miss")] if keeping else headers)
         try:
             async for piece in call.pieces():
                 if kept is not None:
                     kept.append(piece)
                 if not await stream.send(piece):
                     call.client_left()
-            await call.settle(response=None if kept is None else b"".join([*kept, call.final]))
+            whole = None if kept is None else b"".join([*kept, call.final])
+            await call.settle(response=whole if retry else None)
             if retry:
                 retry.settled = True
+            if keeping and whole is not None and call.is_whole:
+                await self._shared.engine.cache.put(keeping.key, whole, call.target.provider.name, keeping.seconds)
             await stream.end(call.final)
         except Exception as error:
             known = explain(request, error)
@@ -105,16 +146,22 @@ class Door:
         finally:
             stream.close()
 
-    async def _replay(self, request: Request, stored: bytes, *, stream: bool) -> None:
-        """Send a stored answer again: the same bytes."""
-        replayed = [(b"idempotency-replayed", b"true")]
+    @staticmethod
+    async def _send_kept(request: Request, kept: bytes, headers: Headers, *, stream: bool) -> None:
+        """Send an answer that was given before: the same bytes."""
         if not stream:
-            await respond(request, 200, stored, headers=replayed)
+            await respond(request, 200, kept, headers=headers)
             return
         out = ByteStream(request)
-        await out.start(replayed)
-        await out.end(stored)
+        await out.start(headers)
+        await out.end(kept)
         out.close()
+
+
+async def respond_error(request: Request, wire: Wire, error: AppError) -> None:
+    """Send an error as the vendor of this format does: what is not valid is a plain 400 there."""
+    status = 400 if isinstance(error, InvalidError) else error.status
+    await respond(request, status, wire.error_body(error, request.request_id), headers=error_headers(error))
 
 
 async def identify(request: Request, shared: Shared, *, openai: bool) -> tuple[Grant, Caller]:

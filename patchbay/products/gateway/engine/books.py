@@ -61,6 +61,6 @@ def to_record(charge: Charge) -> UsageRecord:
         outcome=charge.outcome,
         tries=charge.tries,
         detail=charge.detail,
-        counts=rarer_counts(used),
+        counts={"cache_hits": charge.cache_hits} if charge.cache_hits else rarer_counts(used),
         lines=charge.lines,
     )

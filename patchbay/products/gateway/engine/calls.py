@@ -19,12 +19,13 @@ from typing import Any, Self
 import msgspec
 
 from patchbay.kernel.ledger.errors import InsufficientCreditsError
-from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN
+from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN, Quantities
 from patchbay.lib.http import HttpError, HttpTimeoutError
 from patchbay.lib.ids import new_id
 from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.contracts import ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
+from patchbay.products.gateway.engine.caching import Kept, ResponseCache
 from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
 from patchbay.products.gateway.engine.local import LocalAnswer
 from patchbay.products.gateway.engine.metering import Charge, Meter
@@ -35,6 +36,7 @@ from patchbay.products.gateway.engine.terms import Terms
 from patchbay.products.gateway.engine.upstream import Begun, Whole
 from patchbay.products.gateway.errors import ModelBrokenError, ModelTimeoutError
 from patchbay.products.gateway.wire.contracts import Asked, TokenUsage
+from patchbay.products.gateway.wire.reading import read_body
 
 CALL_SECONDS = 600.0
 """The longest that an answer may take, whoever waits for it."""
@@ -45,10 +47,13 @@ MAX_LEFT = 128
 MAX_STREAM_BYTES = 64 * 1024 * 1024
 IMAGE_TOKENS = 40_000
 """The most that a provider counts for one picture, whatever its file's size."""
+TOOLS_TOKENS = 2048
+"""The most that a provider says of its own to a model with tools."""
 DEFAULT_OUTPUT_TOKENS = 16_384
 """The output limit where neither the client nor the model's target has one."""
 LEAST_OUTPUT_TOKENS = 64
 """With fewer credits than for so many tokens, a call without a limit of its own is refused."""
+_ANSWER_IDS = {"chat": "chatcmpl", "responses": "resp", "messages": "msg"}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -63,14 +68,40 @@ class Detail(msgspec.Struct, omit_defaults=True):
 class Engine:
     """What calls share in this process."""
 
-    def __init__(self, *, meter: Meter, router: Router | None = None) -> None:
+    def __init__(self, *, meter: Meter, router: Router | None = None, cache: ResponseCache | None = None) -> None:
         self.meter = meter
         self.router = router or Router()
+        self.cache = cache or ResponseCache()
         self.left = 0
 
     def call(self, ask: Ask, terms: Terms) -> "Call":
         """Return a call that is not yet under way."""
         return Call(self, ask, terms)
+
+    async def settle_hit(self, ask: Ask, terms: Terms, kept: Kept) -> int:
+        """Charge an answer from the cache by the price list, record it, and return what it cost in micro-credits."""
+        began = time.monotonic()
+        self.meter.check()
+        lines = () if ask.caller.is_test else terms.prices.cost(Quantities(cache_hits=1))
+        cost = sum(line.cost_micro for line in lines)
+        hold = await self.meter.hold(ask.caller, cost) if cost else None
+        await self.meter.settle(
+            Charge(
+                caller=ask.caller,
+                act=ask.act,
+                model=ask.head.model,
+                provider=kept.provider,
+                usage=TokenUsage(0, 0),
+                lines=lines,
+                cost_micro=cost,
+                hold=hold,
+                latency_ms=round((time.monotonic() - began) * 1000),
+                outcome="cached",
+                cache_hits=1,
+                response=kept.body if ask.act.claim_id else None,
+            )
+        )
+        return cost
 
 
 class Call:
@@ -121,6 +152,8 @@ class Call:
         """A token is at least one byte of the body; pictures and what only the provider holds are bounded apart."""
         head = self._ask.head
         bound = len(self._ask.body)
+        if head.tools:
+            bound += TOOLS_TOKENS
         if head.images:
             bound += head.images * IMAGE_TOKENS
         if head.opaque or head.refers:
@@ -172,22 +205,29 @@ class Call:
     async def _attempt_whole(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Whole:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
         answer = await upstream.send(transport, outgoing, key)
-        return await upstream.read_whole(outgoing, answer, self._asked())
+        return await upstream.read_whole(outgoing, answer, self._asked)
 
     async def _attempt_stream(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Begun:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
         answer = await upstream.send(transport, outgoing, key)
-        return await upstream.begin_stream(outgoing, answer, self._asked())
+        return await upstream.begin_stream(outgoing, answer, self._asked)
 
     def _asked(self) -> Asked:
         head = self._ask.head
-        return Asked(head.model, new_id("ans"), int(time.time()), head.include_usage)
+        wire = self._ask.wire.name
+        request = read_body(self._ask.body) if wire == "responses" else {}  # an answer there repeats what was asked
+        return Asked(head.model, new_id(_ANSWER_IDS.get(wire, "ans")), int(time.time()), head.include_usage, request)
 
     # -- what it gives ------------------------------------------------------------------------------------------
 
     @property
     def is_stream(self) -> bool:
         return self._ask.head.stream
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a stream was read to its end; one that was cancelled was not."""
+        return not self._cut
 
     @property
     def whole(self) -> bytes:

@@ -34,6 +34,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     tries: int = 1
     detail: str = ""
     response: bytes | None = None
+    cache_hits: int = 0
 
 
 class Meter(Protocol):

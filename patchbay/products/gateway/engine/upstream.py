@@ -2,6 +2,7 @@
 
 import email.utils
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -87,13 +88,13 @@ async def send(transport: Transport, outgoing: Outgoing, key: ProviderKey | None
         answer.close()
 
 
-async def read_whole(outgoing: Outgoing, answer: Answer, asked: Asked) -> Whole:
+async def read_whole(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked]) -> Whole:
     """Read a whole answer and bring it into the client's format."""
     try:
         body = await answer.read(MAX_ANSWER_BYTES)
         reading = outgoing.wire.read_answer(body)
         if outgoing.translation is not None:
-            body = _encode(outgoing.translation.answer(msgspec.json.decode(body, type=dict[str, Any]), asked))
+            body = _encode(outgoing.translation.answer(msgspec.json.decode(body, type=dict[str, Any]), asked()))
     except HttpError as error:
         raise failed(error) from error
     except ModelBrokenError as error:
@@ -103,7 +104,7 @@ async def read_whole(outgoing: Outgoing, answer: Answer, asked: Asked) -> Whole:
     return Whole(body, reading, answer)
 
 
-async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Asked) -> Begun:
+async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked]) -> Begun:
     """Read a stream up to the first bytes that may leave: until then another target can take over."""
     begun = False
     try:
@@ -111,7 +112,7 @@ async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Asked) -> Begu
             raise ModelBrokenError("The model provider did not stream its answer.")
         reader: StreamReader = outgoing.wire.reader(outgoing.head)
         if outgoing.translation is not None:
-            reader = TranslatedReader(reader, outgoing.translation, asked)
+            reader = TranslatedReader(reader, outgoing.translation, asked())
         first = b""
         while not first and not reader.ended:
             chunk = await answer.chunk()

@@ -68,4 +68,5 @@ def _invalid(text: str) -> InvalidError:
     if missing := _MISSING.search(message):
         where = f"{where}.{missing[1]}" if where else missing[1]
         message = "This field is required"
+    message = f"{message}."
     return invalid(where, message) if where else InvalidError(message)

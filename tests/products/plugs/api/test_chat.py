@@ -202,7 +202,7 @@ async def test_without_credits_the_model_is_not_called(world: World) -> None:
 async def test_a_failing_model_is_a_problem_and_free(world: World) -> None:
     world.answers("a", error=errors.ModelBusyError(retry_after=7))
     answer = await world.ask()
-    assert (answer.status, answer.headers["retry-after"], answer.json()["code"]) == (503, "7", "model_busy")
+    assert (answer.status, answer.headers["retry-after"], answer.json()["code"]) == (429, "7", "model_busy")
     assert not world.meter.charges
     assert not world.meter.held
     assert await count_sessions(world) == 0

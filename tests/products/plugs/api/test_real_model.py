@@ -58,7 +58,7 @@ async def test_what_it_does_not_count_is_estimated_and_marked(world: World, serv
 @pytest.mark.parametrize(
     ("script", "status", "code"),
     [
-        (Script(status=429, headers={"retry-after": "3"}), 503, "model_busy"),
+        (Script(status=429, headers={"retry-after": "3"}), 429, "model_busy"),
         (Script(status=500), 503, "model_unavailable"),
         (Script(status=401), 502, "model_refused"),
         (Script(reset_before_head=True), 503, "model_unavailable"),
