@@ -152,8 +152,8 @@ def _load(field: str) -> str:
     plug, _ = Plug.objects.get_or_create(organisation_id=OWNER, slug=field, defaults={"name": field})
     known = set(Document.objects.filter(plug=plug).values_list("title", flat=True))
     for path in sorted([*(KNOWLEDGE / f"{field}-v1").glob("*.md"), *(DATA / field).glob("*.txt")]):
-        if path.stem not in known:
-            _add(plug, path.stem, path.read_bytes(), "MARKDOWN" if path.suffix == ".md" else "TEXT")
+        if _title(path.name) not in known:
+            _add(plug, _title(path.name), path.read_bytes(), "MARKDOWN" if path.suffix == ".md" else "TEXT")
     for manual in _manuals(field):
         if _title(manual) not in known:
             data = Path(manual).read_bytes()

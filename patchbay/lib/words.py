@@ -11,9 +11,9 @@ ions ion ances ance ences ence ers er ed ies es s ly al e y
 _STOP = """
 a about above after again all also an and any are as at be because been before being below but by can could did
 do does doing don't each either for from get gets got had has have having he her here his how i if in into is it
-its itself just let may me might more most must my need no nor not of off on once only or other our out over own
-per same say please says shall she should since so some such than that the their them then there these they this
-those through thus to too under until up upon us very was we were what what's when where whether which while who
+its itself just let many may me might more most much must my need no nor not of off often on once only or other our
+out over own per same say please says shall she should since so some such than that the their them then there these they
+this those through thus to too under until up upon us very was we were what what's when where whether which while who
 whom whose why will with within would yes you your i'm it's isn't can't haven't tell
 """
 _UNITS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"

@@ -85,7 +85,8 @@ def test_the_coefficients_fit_the_features() -> None:
     for kind in ("semantic", "lexical"):
         model = load_model(kind)  # type: ignore[arg-type]
         assert set(model.pair) == set(PAIR)
-        assert set(model.decision) == set(DECISION)
+        assert set(model.centre) == set(model.scale) == set(model.slopes) == set(DECISION)
+        assert [len(model.slopes[name]) for name in DECISION] == [1 + len(DECISION[at:]) for at in range(len(DECISION))]
         assert 0 < model.uncertain_from <= model.answer_from < 1
 
 

@@ -3,7 +3,14 @@
 import pytest
 
 from patchbay.lib.words import stem
-from patchbay.products.gateway.providers.offline.kinds import find_focus, find_kinds, lacks_what_is_asked, looks_like
+from patchbay.products.gateway.providers.offline.counting import find_counted, holds_count
+from patchbay.products.gateway.providers.offline.kinds import (
+    find_focus,
+    find_kinds,
+    lacks_kind,
+    lacks_what_is_asked,
+    looks_like,
+)
 from patchbay.products.gateway.providers.offline.question import holds_number, take_apart
 
 
@@ -88,3 +95,36 @@ def test_knows_what_a_text_cannot_answer(question: str, text: str, lacks: bool) 
 def test_in_a_few_units_an_unknown_word_does_not_outweigh_the_known_ones() -> None:
     asked = take_apart("When is the gate shut?", 2, {"gate": 1, "shut": 0})
     assert asked.weights["shut"] < 1.5 * asked.weights[stem("gate")]
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("There are 12 approved welding inspectors on site.", True),
+        ("Twelve inspectors are on site.", True),
+        ("No inspector is on site.", True),
+        ("Inspectors are on site from 8 to 12.", False),
+        ("The 12 welders are supervised by inspectors.", False),
+    ],
+)
+def test_knows_a_text_that_counts_what_is_asked_the_number_of(text: str, held: bool) -> None:
+    nouns = find_counted("How many inspectors are there?")
+    assert nouns == {stem("inspectors")}
+    assert holds_count(nouns, text) is held
+
+
+def test_a_question_that_counts_nothing_wants_no_count() -> None:
+    assert find_counted("Who inspects the welds?") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "lacks"),
+    [
+        ("How long is the course?", "The course is held in the hall.", True),
+        ("How long is the course?", "The course is 6 hours long.", False),
+        ("Who runs the course?", "6 hours", False),
+        ("Which room?", "6 hours", False),
+    ],
+)
+def test_a_kind_that_no_text_looks_like_is_a_sign(question: str, text: str, lacks: bool) -> None:
+    assert lacks_kind(question, [text]) is lacks

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from patchbay.kernel.search.contracts import WordEmbedder
 from patchbay.lib.words import content_words
 from patchbay.products.gateway.engine.contracts import Evidence, Passage
-from patchbay.products.gateway.providers.offline.decision import load_model
+from patchbay.products.gateway.providers.offline.decision import load_model, take_likely
 from patchbay.products.gateway.providers.offline.features import Judged, decision_features, judge
 from patchbay.products.gateway.providers.offline.kinds import looks_like
 from patchbay.products.gateway.providers.offline.question import Asked, take_apart
 
 FRAME = "The documents say:"
-MAX_QUOTES = 5
 MAX_NEAREST = 3
 WHOLE_WORDS = 90
 """A clause of no more words is quoted whole; of a longer one the sentences around its best one."""
@@ -34,8 +33,8 @@ def write_answer(evidence: Evidence | None, embedder: WordEmbedder | None, max_b
     outcome = model.decide(decision_features(asked, ranked))
     opening = f"{outcome}\n" + (f"{FRAME} " if outcome == "answered" else "")
     yield opening
-    count = {"answered": MAX_QUOTES, "uncertain": MAX_NEAREST, "declined": 0}[outcome]
-    yield from _sources(asked, ranked[:count], max_bytes - len(opening))
+    quoted = {"answered": take_likely(ranked), "uncertain": ranked[:MAX_NEAREST], "declined": ()}[outcome]
+    yield from _sources(asked, quoted, max_bytes - len(opening))
 
 
 def choose_quote(asked: Asked, passage: Passage) -> str:

@@ -9,19 +9,23 @@ from dataclasses import dataclass, field
 from patchbay.kernel.search.contracts import WordEmbedder
 from patchbay.lib.words import content_words
 from patchbay.products.gateway.engine.contracts import Passage
-from patchbay.products.gateway.providers.offline.kinds import lacks_what_is_asked, looks_like
+from patchbay.products.gateway.providers.offline.counting import holds_count
+from patchbay.products.gateway.providers.offline.kinds import lacks_kind, lacks_what_is_asked, looks_like
 from patchbay.products.gateway.providers.offline.question import Asked, holds_number
 from patchbay.products.gateway.providers.offline.similarity import Alignment, align
 
 PAIR = ("cosine", "coverage", "every", "content", "kind", "number")
 """Of a question and one passage."""
 DECISION = (
-    "best", "margin", "spread", "cosine", "coverage", "content", "weakest", "unknown", "absent_names", "focus",
-    "focus_gap", "kind", "number", "words",
+    "odds", "margin", "cosine", "coverage", "content", "focus", "unfocused", "focus_unknown", "unknown", "words",
+    "kind", "counted", "lacking",
 )  # fmt: skip
 """Of a question and its passages, best first."""
-OTHERS = 9
 NEAR = 3
+"""Passages among which what is asked should stand."""
+WIDER = 5
+LITERAL = 0.999
+"""Coverage of the best passage from which on it holds every word that is asked for."""
 
 
 @dataclass(slots=True)
@@ -45,7 +49,6 @@ def judge(asked: Asked, passages: Sequence[Passage], embedder: WordEmbedder | No
             "coverage": _share(asked, frozenset(asked.weights), words),
             "every": alignment.every,
             "content": alignment.content,
-            "weakest": min(alignment.nearest.values(), default=0.0),
             "focus": min((alignment.nearest.get(word, 0.0) for word in asked.focus), default=alignment.content),
             "absent_names": 1.0 - _share(asked, asked.names, words) if asked.names else 0.0,
             "kind": _kind(asked, passage.text),
@@ -56,27 +59,26 @@ def judge(asked: Asked, passages: Sequence[Passage], embedder: WordEmbedder | No
 
 
 def decision_features(asked: Asked, ranked: Sequence[Judged]) -> dict[str, float]:
-    """Return the DECISION features and `lacking`; `ranked` is best first and not empty."""
-    best = ranked[0]
-    others = [each.odds for each in ranked[1 : OTHERS + 1]] or [best.odds]
-    top = ranked[:5]
-    features = best.features
-    return {
-        "best": best.odds,
-        "margin": best.odds - others[0],
-        "spread": best.odds - sum(others) / len(others),
-        "cosine": max(each.features["cosine"] for each in top),
-        "coverage": features["coverage"],
-        "content": features["content"],
-        "weakest": features["weakest"],
-        "unknown": sum(asked.weights[word] for word in asked.unknown) / asked.total,
-        "absent_names": features["absent_names"],
-        "focus": features["focus"],
-        "focus_gap": features["content"] - features["focus"],
-        "kind": features["kind"],
-        "number": features["number"],
+    """Return the DECISION features, `literal` and `impossible`; `ranked` is best first and not empty.
+
+    `literal`: the best passage holds every word and name. `impossible`: none of the nearest can hold what is asked.
+    """
+    best, near = ranked[0], ranked[:NEAR]
+    texts = [each.passage.text for each in near]
+    own = {name: best.features[name] for name in ("content", "focus", "kind")}
+    return own | {
+        "odds": best.odds,
+        "margin": best.odds - ranked[1].odds if len(ranked) > 1 else 0.0,
+        "cosine": max(each.features["cosine"] for each in ranked[:WIDER]),
+        "coverage": max(each.features["coverage"] for each in near),
+        "unfocused": float(not asked.focus),
+        "focus_unknown": len(asked.focus & asked.unknown) / max(len(asked.focus), 1),
+        "unknown": min(len(asked.unknown), 4) / 4,
         "words": min(len(asked.weights), 12) / 12,
-        "lacking": float(lacks_what_is_asked(asked.text, [each.passage.text for each in ranked[:NEAR]])),
+        "counted": float(any(holds_count(asked.counted, text) for text in texts)) if asked.counted else 0.5,
+        "lacking": float(lacks_kind(asked.text, texts)),
+        "literal": float(best.features["coverage"] >= LITERAL and best.features["absent_names"] == 0),
+        "impossible": float(lacks_what_is_asked(asked.text, texts)),
     }
 
 

@@ -95,6 +95,9 @@ MUST_LOOK = (
 )
 """Kinds that a text surely does not hold unless it looks like them."""
 
+_LOOSE = ("person", "choice")
+"""Kinds whose looks prove little: almost any text has them."""
+
 _SKIPPED = r"(?:(?:'s|is|are|was|were)\s+)?(?:(?:the|a|an|our|its|your|my)\s+)?"
 _STOPPED = (
     r"is|are|was|were|do|does|did|must|can|could|should|would|will|may|might|has|have|had|to|for|at|in|on|if|when|before"
@@ -114,6 +117,15 @@ def find_kinds(question: str) -> tuple[str, ...]:
 def looks_like(name: str, text: str) -> bool:
     """Say whether the text holds something of the kind."""
     return any(kind.looks.search(text) is not None for kind in KINDS if kind.name == name)
+
+
+def lacks_kind(question: str, texts: Sequence[str]) -> bool:
+    """Say whether none of the texts looks like a kind that the question asks for, persons and choices apart.
+
+    Weaker than `lacks_what_is_asked`: a sign, not a proof.
+    """
+    wanted = [kind for kind in (*KINDS, *MUST_LOOK) if kind.name not in _LOOSE and kind.asked.search(question)]
+    return any(not any(kind.looks.search(text) for text in texts) for kind in wanted)
 
 
 def lacks_what_is_asked(question: str, texts: Sequence[str]) -> bool:

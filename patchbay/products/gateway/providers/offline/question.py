@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from patchbay.lib.words import STOP_WORDS, content_words, find_words, is_number, stem
+from patchbay.products.gateway.providers.offline.counting import find_counted
 from patchbay.products.gateway.providers.offline.kinds import find_focus, find_kinds
 
 _NAME = re.compile(r"(?<=[^\s.?!:] )(?:[A-Z][\w&-]*|[a-z]*\d+[A-Za-z][\w-]*)|\b[A-Z]+\d[\w-]*\b|\b[A-Z]{2,}\b")
@@ -20,12 +21,14 @@ _OPEN_RANGE = re.compile(
 
 MIN_UNITS = 200
 """Of a few units it says little how many hold a word: fewer are taken for so many, of which the rest lack it."""
+FEW_UNITS = 50
+"""Of fewer units it says nothing that none holds a word: they hold few words at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question taken apart; `weights` is each content word's inverse document frequency, `unknown` the words that
-    no unit holds, `focus` those that name what is wanted, `names` those of persons, places and products."""
+    none of many units holds, `focus` those that name what is wanted, `names` those of persons, places and products."""
 
     text: str
     weights: Mapping[str, float]
@@ -33,6 +36,7 @@ class Asked:
     numbers: tuple[float, ...]
     names: frozenset[str]
     focus: frozenset[str]
+    counted: frozenset[str]
     kinds: tuple[str, ...]
 
     @property
@@ -49,10 +53,11 @@ def take_apart(text: str, units: int, counts: Mapping[str, int]) -> Asked:
     return Asked(
         text=text,
         weights={word: max(weight, 0.1) for word, weight in weights.items()},
-        unknown=frozenset(word for word in words if units and found.get(word, 0) == 0),
+        unknown=frozenset(word for word in words if units >= FEW_UNITS and found.get(word, 0) == 0),
         numbers=tuple(float(word) for word in words if is_number(word) and _is_plain(word)),
         names=frozenset(name for match in _NAME.finditer(text) for name in content_words(match.group())),
         focus=frozenset(content_words(find_focus(text))),
+        counted=find_counted(text),
         kinds=find_kinds(text),
     )
 
