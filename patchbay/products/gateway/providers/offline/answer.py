@@ -11,6 +11,8 @@ from patchbay.products.gateway.providers.offline.kinds import looks_like
 from patchbay.products.gateway.providers.offline.question import Asked, take_apart
 
 FRAME = "The documents say:"
+MIN_QUOTES = 3
+"""Even a clear winner is quoted with the next ones: it is one in ten times the wrong one."""
 MAX_NEAREST = 3
 WHOLE_WORDS = 90
 """A clause of no more words is quoted whole; of a longer one the sentences around its best one."""
@@ -33,8 +35,8 @@ def write_answer(evidence: Evidence | None, embedder: WordEmbedder | None, max_b
     outcome = model.decide(decision_features(asked, ranked))
     opening = f"{outcome}\n" + (f"{FRAME} " if outcome == "answered" else "")
     yield opening
-    quoted = {"answered": take_likely(ranked), "uncertain": ranked[:MAX_NEAREST], "declined": ()}[outcome]
-    yield from _sources(asked, quoted, max_bytes - len(opening))
+    count = {"answered": max(MIN_QUOTES, len(take_likely(ranked))), "uncertain": MAX_NEAREST, "declined": 0}[outcome]
+    yield from _sources(asked, ranked[:count], max_bytes - len(opening))
 
 
 def choose_quote(asked: Asked, passage: Passage) -> str:
