@@ -107,11 +107,12 @@ def test_summing_up_twice_counts_once_and_rows_of_one_stretch_add_up() -> None:
 @pytest.mark.django_db
 def test_a_worker_that_was_overtaken_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     keep(record(), record())
-    mark, _ = RollupMark.objects.get_or_create(source="usage")
+    RollupMark.objects.create(source="usage")
+    marks = {"usage": 0}
     newest = sums.newest("usage")
-    found = sums.sum_new("usage", after=mark.position, up_to=newest)
-    assert rollup._add("usage", mark.position, newest, found)
-    assert not rollup._add("usage", mark.position, newest, found)
+    found = sums.sum_new("usage", after=0, up_to=newest)
+    assert rollup._add("usage", marks, newest, found)
+    assert not rollup._add("usage", marks, newest, found)
     assert look().total.requests == 2
 
 
