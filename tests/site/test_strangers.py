@@ -59,6 +59,7 @@ def world() -> World:
         "provider_id": provider.id,
         "provider_key_id": provider.keys[0].id,
         "model_id": model.id,
+        "model": gateway_factories.own_model(actor, "of-the-victim")[1].name,
         "request_id": made.request_id,
         "organisation_id": victim.organisation_id,
         "n": "1",
