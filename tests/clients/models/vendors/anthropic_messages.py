@@ -35,7 +35,7 @@ def understand(body: Body) -> Asked:
     choice = body.get("tool_choice") or {"type": "auto"}
     asked = Asked(
         system=system if isinstance(system, str) else "".join(block["text"] for block in system),
-        tools=[tool["name"] for tool in body.get("tools") or () if choice["type"] != "none"],
+        tools={tool["name"]: tool["input_schema"] for tool in body.get("tools") or () if choice["type"] != "none"},
         forced=choice.get("name", ""),
         parallel=not choice.get("disable_parallel_tool_use", False),
         schema=((body.get("output_config") or {}).get("format") or {}).get("schema"),

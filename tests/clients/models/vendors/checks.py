@@ -1,6 +1,5 @@
 """What the vendors refuse. The shapes are their own: the request types of their official packages, nothing extra."""
 
-from functools import cache
 from typing import Any
 
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
@@ -15,12 +14,12 @@ OPENAI_KEY = "sk-upstream-0123456789"
 ANTHROPIC_KEY = "sk-ant-upstream-0123456789"
 VERSIONS = {"2023-06-01", "2026-10-21"}
 SAMPLING = {"temperature", "top_p", "top_k"}
-_TYPES: dict[str, Any] = {
-    "chat/completions": CompletionCreateParamsBase,
-    "responses": ResponseCreateParamsBase,
-    "embeddings": EmbeddingCreateParams,
-    "messages": MessageCreateParamsBase,
-    "messages/count_tokens": MessageCountTokensParams,
+_SHAPES: dict[str, TypeAdapter[Any]] = {
+    "chat/completions": TypeAdapter(CompletionCreateParamsBase),
+    "responses": TypeAdapter(ResponseCreateParamsBase),
+    "embeddings": TypeAdapter(EmbeddingCreateParams),
+    "messages": TypeAdapter(MessageCreateParamsBase),
+    "messages/count_tokens": TypeAdapter(MessageCountTokensParams),
 }
 _INPUT = str | list[str] | list[int] | list[list[int]]
 
@@ -106,16 +105,21 @@ def _check_shape(operation: str, body: Body) -> None:
     try:
         if operation == "embeddings":  # told apart by what is in it, which its lazy iterables do not look at
             body = body | {"input": TypeAdapter(_INPUT).validate_python(body.get("input"))[0]}
-        _exhaust(_adapter(operation).validate_python(body, extra="forbid"))
+        if operation == "responses" and isinstance(body.get("input"), list):
+            body = body | {"input": [_with_detail(item) for item in body["input"]]}
+        _exhaust(_SHAPES[operation].validate_python(body, extra="forbid"))
     except ValidationError as error:
         fault = error.errors()[0]
         path = ".".join(str(part) for part in fault["loc"])
         raise RefusedError(400, f"{path}: {fault['msg']}", str(fault["loc"][0])) from error
 
 
-@cache
-def _adapter(operation: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_TYPES[operation])
+def _with_detail(item: Body) -> Body:
+    """The vendor takes a picture without its `detail`; its package's types do not."""
+    if not isinstance(item.get("content"), list):
+        return item
+    parts = [{"detail": "auto"} | part if part["type"] == "input_image" else part for part in item["content"]]
+    return item | {"content": parts}
 
 
 def _exhaust(value: Any) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 CITIES = ("Oslo", "Bergen")
+DEGREES = -3
 FORECAST = '{"city": "Oslo", "degrees": -3}'
 PIECE = 9
 """Characters of one event of a stream: words, letters of more than one byte and escapes are cut anywhere."""
@@ -12,12 +13,12 @@ PIECE = 9
 
 @dataclass
 class Asked:
-    """What a vendor understood of a call. `results` are tool results by the id of their call."""
+    """What a vendor understood of a call. `tools` are schemas by name, `results` are by the id of their call."""
 
     system: str = ""
     texts: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
-    tools: list[str] = field(default_factory=list)
+    tools: dict[str, dict[str, Any]] = field(default_factory=dict)
     forced: str = ""
     parallel: bool = True
     results: dict[str, str] = field(default_factory=dict)
@@ -61,11 +62,7 @@ def think(asked: Asked) -> Reply:
     """Answer a call."""
     thought = "First the tide, then the wind." if asked.thinks else ""
     if asked.tools and not asked.results:
-        names = [asked.forced] if asked.forced else [asked.tools[0]] * (2 if asked.parallel else 1)
-        calls = tuple(
-            ToolCall(f"call_{number}", name, json.dumps({"city": CITIES[number]})) for number, name in enumerate(names)
-        )
-        return Reply(thought=thought, calls=calls, ending="tools")
+        return Reply(thought=thought, calls=_calls(asked), ending="tools")
     if asked.schema is not None:
         return Reply(FORECAST, thought)
     said = {"system": asked.system, "user": asked.texts, "images": asked.images, "results": asked.results}
@@ -73,6 +70,18 @@ def think(asked: Asked) -> Reply:
     if asked.limit is not None and asked.limit < 10:
         return Reply(text[:PIECE], thought, ending="length")
     return Reply(text, thought, ending=f"'{asked.stops[0]}'" if asked.stops else "stop")
+
+
+def _calls(asked: Asked) -> tuple[ToolCall, ...]:
+    """Call the forced tool once, else the first one: for two cities, unless only one call at a time is wanted."""
+    name = asked.forced or next(iter(asked.tools))
+    wanted = asked.tools[name].get("properties", {})
+    calls = []
+    for number, city in enumerate(CITIES[: 1 if asked.forced or not asked.parallel else 2]):
+        known = {"city": city, "degrees": DEGREES}
+        arguments = json.dumps({field: known[field] for field in wanted})
+        calls.append(ToolCall(f"call_{number}", name, arguments))
+    return tuple(calls)
 
 
 def cut(text: str) -> list[str]:

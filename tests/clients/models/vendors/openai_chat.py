@@ -19,14 +19,14 @@ def answer(body: Body, reply: Reply | None = None) -> Answer:
 
 def understand(body: Body) -> Asked:
     asked = Asked(
-        tools=[tool["function"]["name"] for tool in body.get("tools") or ()],
+        tools={tool["function"]["name"]: tool["function"].get("parameters", {}) for tool in body.get("tools") or ()},
         parallel=body.get("parallel_tool_calls", True),
         stops=[body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop") or [],
         limit=body.get("max_completion_tokens") or body.get("max_tokens"),
     )
     choice = body.get("tool_choice")
     if choice == "none":
-        asked.tools = []
+        asked.tools = {}
     elif isinstance(choice, dict):
         asked.forced = choice["function"]["name"]
     if (form := body.get("response_format")) and form["type"] == "json_schema":

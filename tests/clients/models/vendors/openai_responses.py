@@ -21,13 +21,13 @@ def answer(body: Body, reply: Reply | None = None) -> Answer:
 def understand(body: Body) -> Asked:
     asked = Asked(
         system=body.get("instructions") or "",
-        tools=[tool["name"] for tool in body.get("tools") or () if tool["type"] == "function"],
+        tools={tool["name"]: tool["parameters"] for tool in body.get("tools") or () if tool["type"] == "function"},
         parallel=body.get("parallel_tool_calls", True),
         limit=body.get("max_output_tokens"),
     )
     choice = body.get("tool_choice")
     if choice == "none":
-        asked.tools = []
+        asked.tools = {}
     elif isinstance(choice, dict) and choice["type"] == "function":
         asked.forced = choice["name"]
     form = (body.get("text") or {}).get("format") or {"type": "text"}

@@ -5,6 +5,7 @@
 the call's last words (or `POST /gates/<words>` is, for a client in another process).
 """
 
+import contextlib
 import json
 import threading
 from collections import defaultdict
@@ -83,6 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     vendors: Vendors
 
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # a client that left
+            super().handle()
+
     def do_GET(self) -> None:
         self._exchange(None)
 
@@ -105,10 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self._answer(call)
         except RefusedError as error:
             answer = _refusal(call, error)
-        try:
-            self._send(call, answer)
-        except ConnectionError:
-            self.close_connection = True
+        self._send(call, answer)
 
     def _answer(self, call: Call) -> Answer:
         if not call.body:
