@@ -105,8 +105,8 @@ def _check_shape(operation: str, body: Body) -> None:
     try:
         if operation == "embeddings":  # told apart by what is in it, which its lazy iterables do not look at
             body = body | {"input": TypeAdapter(_INPUT).validate_python(body.get("input"))[0]}
-        if operation == "responses" and isinstance(body.get("input"), list):
-            body = body | {"input": [_with_detail(item) for item in body["input"]]}
+        if operation == "responses":
+            body = _with_defaults(body)
         _exhaust(_SHAPES[operation].validate_python(body, extra="forbid"))
     except ValidationError as error:
         fault = error.errors()[0]
@@ -114,8 +114,15 @@ def _check_shape(operation: str, body: Body) -> None:
         raise RefusedError(400, f"{path}: {fault['msg']}", str(fault["loc"][0])) from error
 
 
+def _with_defaults(body: Body) -> Body:
+    """Add what the vendor lets be left out, though its package's types do not."""
+    body = body | {"tools": [{"strict": True} | tool for tool in body.get("tools") or ()]}
+    if isinstance(body.get("input"), list):
+        body["input"] = [_with_detail(item) for item in body["input"]]
+    return body
+
+
 def _with_detail(item: Body) -> Body:
-    """The vendor takes a picture without its `detail`; its package's types do not."""
     if not isinstance(item.get("content"), list):
         return item
     parts = [{"detail": "auto"} | part if part["type"] == "input_image" else part for part in item["content"]]
