@@ -30,7 +30,7 @@ def main(origin: str) -> None:
                 _patchbay("model", "add", model, "--target", f"{vendor}/{model}", "--max-output-tokens", "4096")
         django.setup()
         keys = _keys()
-    print(json.dumps(keys))
+    sys.stdout.write(json.dumps(keys))
 
 
 def _patchbay(*arguments: str) -> None:
@@ -65,7 +65,7 @@ def _keys() -> dict[str, str]:
         "full": demo.api_key,
         "poor": factories.key(poor).secret,
         "strict": factories.key(strict).secret,
-        "read": factories.key(strict, permission="read").secret,
+        "read": factories.key(strict, permission="read_only").secret,
     }
 
 
