@@ -122,7 +122,7 @@ async def messages_sampling_is_refused(job: Job) -> Any:
     try:
         _messages(job, temperature=0.3).invoke(ASKED)
     except Exception as error:
-        return [type(error).__name__, str(error)]
+        return [type(error).__name__, error.body["error"]]  # type: ignore[attr-defined]
     raise AssertionError("it was not refused")
 
 

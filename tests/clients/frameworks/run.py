@@ -24,18 +24,21 @@ async def _attempt(scenario: Scenario, job: Job) -> dict[str, Any]:
         return {"failed": traceback.format_exc()}
 
 
-async def _run(scenarios: dict[str, Scenario], job: Job) -> dict[str, Any]:
-    names = job.get("only") or list(scenarios)
-    ends = await asyncio.gather(*(_attempt(scenarios[name], job) for name in names))
-    return dict(zip(names, ends, strict=True))
+async def _run(scenarios: dict[str, Scenario], jobs: list[Job]) -> dict[str, Any]:
+    """Run the jobs in turn, in one loop: frameworks keep their asynchronous clients."""
+    results = {}
+    for job in jobs:
+        names = job.get("only") or list(scenarios)
+        ends = await asyncio.gather(*(_attempt(scenarios[name], job) for name in names))
+        results[job["name"]] = dict(zip(names, ends, strict=True))
+    return results
 
 
 def main() -> None:
     asked = json.load(sys.stdin)
     answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
     module = importlib.import_module(f"tests.clients.frameworks.{asked['client']}_scenarios")
-    results = {job["name"]: asyncio.run(_run(module.SCENARIOS, job)) for job in asked["jobs"]}
-    json.dump(results, answers)
+    json.dump(asyncio.run(_run(module.SCENARIOS, asked["jobs"])), answers)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def _keys() -> dict[str, str]:
     """Make organisations and return their keys: of one that may do all, and of those that may not."""
     from patchbay.config.cli.demo import ensure_demo
     from patchbay.kernel.accounts import queries as accounts
+    from patchbay.kernel.keys import services as keys
     from patchbay.kernel.ledger import queries as ledger
     from patchbay.kernel.ledger import services as ledger_services
     from patchbay.kernel.plans import services as plans
@@ -65,7 +66,7 @@ def _keys() -> dict[str, str]:
         "full": demo.api_key,
         "poor": factories.key(poor).secret,
         "strict": factories.key(strict).secret,
-        "read": factories.key(strict, permission="read_only").secret,
+        "slow": keys.create_key(actor=strict, name="Slow", requests_per_minute=2).secret,
     }
 
 

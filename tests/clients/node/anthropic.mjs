@@ -81,7 +81,7 @@ async function byToken(job) {
 async function refusedSampling(job) {
   const error = await failure(open(job).messages.create(ask(job, { temperature: 0.5 })));
   assert.ok(error instanceof Anthropic.BadRequestError, error.stack);
-  return [error.status, error.type, error.message];
+  return [error.status, error.type, error.error.error.message];
 }
 
 async function wrongKey(job) {

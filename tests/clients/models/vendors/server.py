@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
             return lists(MODELS[call.vendor])
         model = call.body["model"]
         if model not in MODELS[call.vendor]:
-            raise RefusedError(404, f"The model `{model}` does not exist.", "model", "model_not_found")
+            raise RefusedError(404, f"The model `{model}` does not exist.", code="model_not_found")
         answer = _OPERATIONS[call.operation](call.body)
         words = _last_words(call)
         if model.endswith("-busy") or (model.endswith("-flaky") and self.vendors.first_time(words)):
