@@ -66,7 +66,7 @@ def _keys() -> dict[str, str]:
         "full": demo.api_key,
         "poor": factories.key(poor).secret,
         "strict": factories.key(strict).secret,
-        "slow": keys.create_key(actor=strict, name="Slow", requests_per_minute=2).secret,
+        "slow": keys.create_key(actor=strict, name="Slow", requests_per_minute=60).secret,
     }
 
 

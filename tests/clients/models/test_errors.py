@@ -1,5 +1,6 @@
 """What Patchbay refuses arrives as the official clients' own exceptions, with the vendor's words where it has any."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import openai
 import pytest
 
 from tests.clients.models.conftest import Served
-from tests.clients.models.route import Route
+from tests.clients.models.route import SECONDS, Route
 from tests.clients.models.scenarios.anthropic_messages import ASKED as MESSAGES
 from tests.clients.models.scenarios.openai_chat import ASKED as CHAT
 from tests.clients.models.vendors.server import Vendors
@@ -179,18 +180,29 @@ def test_patchbay_tries_again_so_that_the_client_need_not(through: Route) -> Non
     assert through.anthropic.messages.create(model="claude-flaky", max_tokens=500, messages=once).content
 
 
-def test_the_clients_wait_as_long_as_patchbay_says(served: Served) -> None:
-    """A key of two requests a minute: the third is refused, with the seconds after which the client comes again."""
-    came: list[httpx2.Response] = []
-    with httpx2.Client(event_hooks={"response": [came.append]}) as http:
-        client = openai.OpenAI(
-            base_url=f"{served.origin}/v1", api_key=served.keys["slow"], max_retries=0, http_client=http
-        )
-        for _ in range(2):
-            client.models.list()
-        with pytest.raises(openai.RateLimitError) as refusal:
-            client.models.list()
-    assert [answer.status_code for answer in came] == [200, 200, 429]
-    wait = client._calculate_retry_timeout(1, openai._base_client.FinalRequestOptions.construct(), came[-1].headers)
-    assert wait == float(refusal.value.response.headers["retry-after"]) > 0
-    assert came[-1].headers["x-ratelimit-remaining-requests"] == "0"
+def test_the_clients_own_retries_wait_as_long_as_patchbay_says(served: Served) -> None:
+    """A key of sixty requests a minute, used up: the refused call comes again after Retry-After, and is served."""
+    came: list[tuple[float, httpx2.Response]] = []
+
+    def note(answer: httpx2.Response) -> None:
+        came.append((time.monotonic(), answer))
+
+    options: Any = {"api_key": served.keys["slow"], "max_retries": 3}
+    with httpx2.Client(event_hooks={"response": [note]}, timeout=SECONDS) as http:
+        by_openai = openai.OpenAI(base_url=f"{served.origin}/v1", http_client=http, **options)
+        by_anthropic = anthropic.Anthropic(base_url=served.origin, http_client=http, **options)
+        while not _refused(came):
+            by_openai.models.list()
+            assert len(came) < 500
+        assert _refused(came)[-1][1].headers["x-ratelimit-remaining-requests"] == "0"
+        while len(_refused(came)) < 2:
+            by_anthropic.models.list()
+            assert len(came) < 500
+    for refused_at, refusal in _refused(came):
+        served_at, answer = came[came.index((refused_at, refusal)) + 1]
+        assert answer.status_code == 200
+        assert served_at - refused_at >= float(refusal.headers["retry-after"]) > 0
+
+
+def _refused(came: list[tuple[float, httpx2.Response]]) -> list[tuple[float, httpx2.Response]]:
+    return [(moment, answer) for moment, answer in came if answer.status_code == 429]
