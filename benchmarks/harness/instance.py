@@ -58,7 +58,7 @@ class Instance:
     def run(self, *arguments: str) -> str:
         """Run a `patchbay` command on this instance and return what it printed."""
         command = [sys.executable, "-m", "patchbay.config.cli", *arguments]
-        return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
+        return self._checked(command)
 
     def list_ills(self) -> list[dict[str, Any]]:
         """Return what `patchbay doctor` finds wrong."""
@@ -74,8 +74,13 @@ class Instance:
         """Run code inside the instance's Django, print JSON there, get the value here."""
         prelude = "import django, json; django.setup()\n"
         command = [sys.executable, "-c", prelude + code]
-        output = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
-        return json.loads(output.splitlines()[-1])
+        return json.loads(self._checked(command).splitlines()[-1])
+
+    def _checked(self, command: list[str]) -> str:
+        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{command[1:4]} failed:\n{done.stderr[-4000:]}")
+        return done.stdout
 
     def start(self) -> None:
         """Start serving and return once it is ready."""
