@@ -34,6 +34,8 @@ async def hold_all(organisation_id: str, budgets: Sequence[str], amount_micro: i
     will refuse.
     """
     book = runtime.get_runtime().book
+    if not budgets:
+        return Holds(await book.hold(organisation_id, amount_micro))
     held: list[LeasedHold] = []
     try:
         for account in _accounts(organisation_id, budgets, amount_micro):

@@ -25,7 +25,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.ledger.contracts import Charge, SettleItem
 from patchbay.kernel.ledger.errors import FencedError
-from patchbay.kernel.ledger.leases import LeaseBook, LeasedHold, LeaseKeeper
+from patchbay.kernel.ledger.leases import LeaseBook, LeaseKeeper
 from patchbay.kernel.usage.contracts import Settlement
 from patchbay.kernel.usage.engine import records
 from patchbay.lib.errors import AppError, UnavailableError
@@ -218,7 +218,10 @@ class Writer:
         fenced, plain, excess = [], [], []
         process_id = self.book.process_id
         for entry in entries:
-            if any(hold.lease.process_id != process_id for hold in _holds(entry.settlement)):
+            hold = entry.settlement.hold
+            if (hold is not None and hold.lease.process_id != process_id) or (
+                entry.caps and any(cap.lease.process_id != process_id for cap in entry.settlement.budget_holds)
+            ):
                 entry.outcome = FencedError()
                 fenced.append(entry)
             elif entry.item.excess_micro or (entry.caps and any(cap.excess_micro for cap in entry.caps)):
@@ -238,7 +241,7 @@ class Writer:
                 batch, written = plain[written:], len(plain)
                 rows = records.make_rows([(entry.settlement.record, entry.item.amount_micro, 0) for entry in batch])
                 records.insert(cursor, rows)
-                ledger.settle_many(cursor, [item for entry in batch for item in _items(entry) if item.amount_micro])
+                ledger.settle_many(cursor, _items(batch))
                 records.complete_claims(_answers(batch))
                 self._join(plain, excess)
         for entry in plain:
@@ -248,7 +251,7 @@ class Writer:
         """Write each item in a savepoint of its own: a faulty one fails alone, one written before succeeds."""
         with transaction.atomic(durable=True):
             ledger.check_open(self.book.process_id)
-            ledger.lock_all(item for entry in batch for item in _items(entry))
+            ledger.lock_all(item for entry in batch for item in (entry.item, *entry.caps))
             for entry in batch:
                 try:
                     with transaction.atomic():
@@ -274,13 +277,12 @@ class Writer:
 
     def _resolve(self, entries: Sequence[_Pending]) -> None:
         """Close the holds, then wake the callers: once per batch and loop."""
-        self.book.finish_settles(
-            [
-                (hold, spent)
-                for entry in entries
-                for hold, spent in zip(_holds(entry.settlement), _spent(entry), strict=True)
-            ]
-        )
+        ended = [(hold, _spent(entry, entry.item)) for entry in entries if (hold := entry.settlement.hold) is not None]
+        for entry in entries:
+            if entry.caps:
+                caps = zip(entry.settlement.budget_holds, entry.caps, strict=True)
+                ended += [(hold, _spent(entry, item)) for hold, item in caps]
+        self.book.finish_settles(ended)
         by_loop: dict[asyncio.AbstractEventLoop, list[_Pending]] = {}
         for entry in entries:
             if entry.loop is None:
@@ -344,21 +346,19 @@ class Writer:
             log.warning("leases_left_to_others", error=str(error))  # whoever reaps this process returns them
 
 
-def _items(entry: _Pending) -> tuple[SettleItem, ...]:
-    return (entry.item, *entry.caps) if entry.caps else (entry.item,)
+def _items(batch: Sequence[_Pending]) -> list[SettleItem]:
+    """Return what the batch takes from leases; most entries have no caps, and pay nothing for those that do."""
+    items = [entry.item for entry in batch if entry.item.amount_micro]
+    for entry in batch:
+        if entry.caps:
+            items += [cap for cap in entry.caps if cap.amount_micro]
+    return items
 
 
-def _holds(settlement: Settlement) -> tuple[LeasedHold, ...]:
-    hold = settlement.hold
-    return settlement.budget_holds if hold is None else (hold, *settlement.budget_holds)
-
-
-def _spent(entry: _Pending) -> list[int]:
-    """Return what left the lease of each hold: nothing for a failed item, and for one that had been written before."""
+def _spent(entry: _Pending, item: SettleItem) -> int:
+    """Return what left the lease: nothing for a failed entry, and for one that had been written before."""
     # A `Before`, a subclass, is not meant.
-    written = type(entry.outcome) is Charge
-    items = _items(entry) if entry.settlement.hold is not None else entry.caps
-    return [item.amount_micro if written else 0 for item in items]
+    return item.amount_micro if type(entry.outcome) is Charge else 0
 
 
 def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:
