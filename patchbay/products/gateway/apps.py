@@ -12,10 +12,11 @@ class GatewayConfig(AppConfig):
         from patchbay.products.gateway.engine.local import LocalTransport
         from patchbay.products.gateway.providers.anthropic.provider import AnthropicTransport
         from patchbay.products.gateway.providers.offline.provider import OfflineModel
+        from patchbay.products.gateway.providers.offline.transport import OfflineTransport
         from patchbay.products.gateway.providers.openai.provider import OpenAITransport
 
         registry.register_kind(registry.LOCAL_KIND, LocalTransport)
-        registry.register_kind("offline", lambda config: LocalTransport(config, OFFLINE_MODEL))
+        registry.register_kind("offline", OfflineTransport)
         registry.register_kind("openai", OpenAITransport)
         registry.register_kind("anthropic", AnthropicTransport)
         registry.register_local(OFFLINE_MODEL, OfflineModel())

@@ -6,12 +6,14 @@ from typing import Any
 from patchbay.kernel.keys.contracts import Grant
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import respond_json
+from patchbay.lib.errors import AppError
 from patchbay.lib.rest import to_rfc3339
-from patchbay.products.gateway.api.doors import Shared, identify
+from patchbay.products.gateway.api.doors import Shared, identify, respond_error
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Catalogue, ModelAlias
 from patchbay.products.gateway.engine import registry
 from patchbay.products.gateway.engine.terms import find_catalogue
 from patchbay.products.gateway.errors import ModelNotFoundError
+from patchbay.products.gateway.wire.table import WIRES
 
 
 class ModelsDoor:
@@ -38,6 +40,10 @@ class ModelsDoor:
         if found is None:
             raise ModelNotFoundError(f"No model is called {name[:120]!r} here.")
         await respond_json(request, as_anthropic(found) if is_anthropic(request) else as_openai(found))
+
+    async def respond_error(self, request: Request, error: AppError) -> None:
+        """Send an error in the shape of whichever vendor's client asks."""
+        await respond_error(request, WIRES["messages" if is_anthropic(request) else "chat"], error)
 
     async def _models(self, request: Request) -> list[ModelAlias]:
         grant, _ = await identify(request, self._shared, openai=not is_anthropic(request))

@@ -35,12 +35,13 @@ ANTHROPIC_HEADERS = (b"anthropic-version", b"anthropic-beta")
 
 def make_routes(shared: Shared) -> Sequence[Route]:
     """Return the gateway's routes over one engine."""
+    return (*_openai_routes(shared), *_anthropic_routes(shared), *_model_routes(shared))
+
+
+def _openai_routes(shared: Shared) -> Sequence[Route]:
     chat = Door(WIRES["chat"], shared, operation="chat", passed=OPENAI_HEADERS)
-    messages = Door(WIRES["messages"], shared, operation="messages", passed=ANTHROPIC_HEADERS)
     responses = Door(WIRES["responses"], shared, operation="responses", passed=OPENAI_HEADERS)
     embeddings = Door(WIRES["embeddings"], shared, operation="embeddings", passed=OPENAI_HEADERS)
-    count = CountDoor(shared, passed=ANTHROPIC_HEADERS)
-    models = ModelsDoor(shared)
     return (
         Route(
             "POST",
@@ -80,19 +81,13 @@ def make_routes(shared: Shared) -> Sequence[Route]:
             errors=ERRORS,
             respond_error=embeddings.respond_error,
         ),
-        Route(
-            "POST",
-            "/v1/messages/count_tokens",
-            count.serve,
-            operation_id="count_tokens",
-            summary="Count the tokens of messages, in the Anthropic format",
-            permission="ask",
-            tag="models",
-            request=shapes.CountTokensBody,
-            response=shapes.TokenCountOut,
-            errors=ERRORS,
-            respond_error=count.respond_error,
-        ),
+    )
+
+
+def _anthropic_routes(shared: Shared) -> Sequence[Route]:
+    messages = Door(WIRES["messages"], shared, operation="messages", passed=ANTHROPIC_HEADERS)
+    count = CountDoor(shared, passed=ANTHROPIC_HEADERS)
+    return (
         Route(
             "POST",
             "/v1/messages",
@@ -107,6 +102,25 @@ def make_routes(shared: Shared) -> Sequence[Route]:
             respond_error=messages.respond_error,
         ),
         Route(
+            "POST",
+            "/v1/messages/count_tokens",
+            count.serve,
+            operation_id="count_tokens",
+            summary="Count the tokens of messages, in the Anthropic format",
+            permission="ask",
+            tag="models",
+            request=shapes.CountTokensBody,
+            response=shapes.TokenCountOut,
+            errors=ERRORS,
+            respond_error=count.respond_error,
+        ),
+    )
+
+
+def _model_routes(shared: Shared) -> Sequence[Route]:
+    models = ModelsDoor(shared)
+    return (
+        Route(
             "GET",
             "/v1/models",
             models.list_all,
@@ -115,7 +129,7 @@ def make_routes(shared: Shared) -> Sequence[Route]:
             permission="ask",
             tag="models",
             response=shapes.ModelListOut,
-            respond_error=chat.respond_error,
+            respond_error=models.respond_error,
         ),
         Route(
             "GET",
@@ -127,7 +141,7 @@ def make_routes(shared: Shared) -> Sequence[Route]:
             tag="models",
             response=shapes.ModelOut,
             errors=(NotFoundError,),
-            respond_error=chat.respond_error,
+            respond_error=models.respond_error,
         ),
     )
 

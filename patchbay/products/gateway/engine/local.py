@@ -9,7 +9,7 @@ import msgspec
 from patchbay.lib.ids import new_id
 from patchbay.products.gateway.contracts import ModelTarget, ProviderConfig, ProviderKey
 from patchbay.products.gateway.engine import registry
-from patchbay.products.gateway.engine.contracts import Delta, Finish, LocalStream, Outgoing
+from patchbay.products.gateway.engine.contracts import Answer, Delta, Finish, LocalStream, Outgoing
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Format, Target, TokenUsage
 
@@ -20,7 +20,7 @@ _FORMATS: frozenset[Format] = frozenset(("chat",))
 class LocalTransport:
     """Carries requests to one local model, by default the one that `config.base_url` names."""
 
-    formats = _FORMATS
+    formats: frozenset[Format] = _FORMATS
 
     def __init__(self, config: ProviderConfig, name: str | None = None) -> None:
         self._name = name or config.base_url
@@ -35,7 +35,7 @@ class LocalTransport:
     def learn(self, outgoing: Outgoing, status: int) -> bool:
         return False
 
-    async def send(self, outgoing: Outgoing, key: ProviderKey | None) -> "LocalAnswer":
+    async def send(self, outgoing: Outgoing, key: ProviderKey | None) -> Answer:
         assert outgoing.local is not None
         pieces = registry.local_model(self._name).stream(outgoing.local)
         frame = Frame(outgoing.local.body["model"])
@@ -72,6 +72,28 @@ def shown(usage: TokenUsage) -> dict[str, Any]:
         "total_tokens": usage.prompt + usage.completion,
         "prompt_tokens_details": {"cached_tokens": usage.cached},
     }
+
+
+class ReadyAnswer:
+    """An answer that is there whole."""
+
+    status = 200
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+
+    def header(self, name: bytes) -> str | None:
+        return "application/json" if name == b"content-type" else None
+
+    async def chunk(self) -> bytes | None:
+        body, self._body = self._body, None
+        return body
+
+    async def read(self, limit: int) -> bytes:
+        return await self.chunk() or b""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class LocalAnswer:
