@@ -21,8 +21,8 @@ DEFAULT_CONTEXT_TOKENS = 200_000
 class Caller:
     """Who pays. A caller whose `environment` is test runs on the offline model and pays nothing.
 
-    `budgets` are the ledger accounts of the caps that apply besides the balance (`kernel.ledger`, budgets): the
-    key's, the organisation's. `key_requests_per_minute` is the key's own rate, None when it has none.
+    `budgets` are the ids of the caps that apply besides the balance (`kernel.ledger`, budgets): the key's, the
+    organisation's. `key_requests_per_minute` is the key's own rate, None when it has none.
     """
 
     organisation_id: str

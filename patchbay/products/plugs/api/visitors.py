@@ -10,6 +10,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 from patchbay.kernel.accounts import queries as accounts
+from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.plans import queries as plans
 from patchbay.lib.actor import Actor
 from patchbay.lib.asgi.request import Request
@@ -55,7 +56,10 @@ def _of_session(session_key: str, address: str | None) -> Visitor:
     actor = membership.actor(address)
     terms = plans.get_plan(actor.organisation_id)
     caller = Caller(
-        organisation_id=actor.organisation_id, requests_per_minute=terms.requests_per_minute, user_id=actor.user_id
+        organisation_id=actor.organisation_id,
+        requests_per_minute=terms.requests_per_minute,
+        user_id=actor.user_id,
+        budgets=ledger.list_caps(actor.organisation_id),
     )
     return Visitor(caller, actor)
 
