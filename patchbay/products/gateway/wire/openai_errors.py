@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from patchbay.lib.errors import AppError
+from patchbay.products.gateway.errors import ProviderRefusedError
 
 _TYPES = {
     401: "authentication_error",
@@ -25,8 +26,13 @@ def describe(error: AppError) -> dict[str, Any]:
 
 
 def tell(error: AppError) -> str:
-    """Return what happened and what to do, in one line: these formats have no other place for the next step."""
-    return f"{error.message} {error.next_step}" if error.next_step else error.message
+    """Return what happened and what to do, in one line: these formats have no other place for the next step.
+
+    A provider's refusal of the client's own request keeps the provider's words.
+    """
+    if error.next_step and not isinstance(error, ProviderRefusedError):
+        return f"{error.message} {error.next_step}"
+    return error.message
 
 
 def error_body(error: AppError) -> bytes:
