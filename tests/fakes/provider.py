@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from patchbay.kernel.plans.contracts import ITEMS, PriceList, Rate
+from patchbay.lib.http import ClosedError
 from patchbay.products.gateway.contracts import Act, Caller, Catalogue, ModelAlias, ModelTarget, ProviderConfig
 from patchbay.products.gateway.contracts import ProviderKey as Key
 from patchbay.products.gateway.engine import registry
@@ -55,6 +57,8 @@ class FakeAnswer:
     async def chunk(self) -> bytes | None:
         if self._gate and self._given:
             await self._gate.wait()
+        if self.closed:
+            raise ClosedError("closed")
         if not self._chunks:
             return None
         self._given += 1
@@ -63,7 +67,7 @@ class FakeAnswer:
             raise chunk
         return chunk
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int, until: float = math.inf) -> bytes:
         body = b""
         while (chunk := await self.chunk()) is not None:
             body += chunk
@@ -71,6 +75,8 @@ class FakeAnswer:
 
     def close(self) -> None:
         self.closed = True
+        if self._gate:
+            self._gate.set()
 
 
 class FakeTransport:

@@ -1,9 +1,11 @@
 """An answer whose body is read as it arrives."""
 
 import asyncio
+import math
+import time
 from typing import Protocol
 
-from patchbay.lib.http.errors import ClosedError, HttpError, HttpTooLargeError
+from patchbay.lib.http.errors import ClosedError, HttpError, HttpTimeoutError, HttpTooLargeError
 
 
 class Source(Protocol):
@@ -79,13 +81,17 @@ class HttpAnswer:
             await self.wait()
         return piece
 
-    async def read(self, limit: int) -> bytes:
-        """Return the whole body; HttpTooLargeError, and the connection closed, when it is over `limit` bytes."""
+    async def read(self, limit: int, until: float = math.inf) -> bytes:
+        """Return the whole body; when it is over `limit` bytes or still not whole at `until`, by the monotonic clock,
+        the connection is closed: HttpTooLargeError, HttpTimeoutError."""
         parts: list[bytes] = []
         size = 0
         while (piece := self.try_chunk()) is not None:
             if not piece:
                 await self.wait()
+                if time.monotonic() > until:
+                    self.close()
+                    raise HttpTimeoutError("the answer takes too long")
                 continue
             if self.ended and not parts and len(piece) <= limit:
                 return piece

@@ -1,5 +1,7 @@
 """`/v1/messages/count_tokens`: how long a prompt is, by the provider's own count where it has one. It costs nothing."""
 
+import time
+
 from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import respond, respond_json
@@ -8,6 +10,7 @@ from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.api.doors import BODY_LIMIT, Shared, identify, pass_on, require_reachable, respond_error
 from patchbay.products.gateway.contracts import Act, ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
+from patchbay.products.gateway.engine.calls import CALL_SECONDS
 from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
 from patchbay.products.gateway.engine.prompt_size import prompt_bytes
 from patchbay.products.gateway.engine.terms import Terms, find_terms
@@ -49,8 +52,10 @@ class CountDoor:
         async def attempt(target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Whole:
             outgoing = upstream.write(engine, ask, target, transport, None)
             answer = await upstream.send(transport, outgoing, key)
-            return await upstream.read_whole(outgoing, answer, lambda: Asked(ask.head.model, "", 0))
+            until = time.monotonic() + CALL_SECONDS
+            return await upstream.read_whole(outgoing, answer, lambda: Asked(ask.head.model, "", 0), until)
 
         place = await engine.router.run(terms.alias, ask.head, len(ask.body), attempt, Tries())
+        place.succeed()
         place.release()
         return place.result.body

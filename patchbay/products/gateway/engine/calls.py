@@ -20,7 +20,7 @@ import msgspec
 
 from patchbay.kernel.ledger.errors import InsufficientCreditsError
 from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN, Quantities
-from patchbay.lib.http import HttpError, HttpTimeoutError
+from patchbay.lib.http import ClosedError, HttpError, HttpTimeoutError
 from patchbay.lib.ids import new_id
 from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.contracts import ModelTarget, ProviderKey
@@ -120,6 +120,7 @@ class Call:
         self._first_ms = 0
         self._left = False
         self._cut = False
+        self._cutting: asyncio.TimerHandle | None = None
         self._free = ask.caller.is_test
         self._pays_itself = False
         self._limit: int | None = None
@@ -205,12 +206,12 @@ class Call:
     async def _attempt_whole(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Whole:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
         answer = await upstream.send(transport, outgoing, key)
-        return await upstream.read_whole(outgoing, answer, self._asked)
+        return await upstream.read_whole(outgoing, answer, self._asked, self._began + CALL_SECONDS)
 
     async def _attempt_stream(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Begun:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
         answer = await upstream.send(transport, outgoing, key)
-        return await upstream.begin_stream(outgoing, answer, self._asked)
+        return await upstream.begin_stream(outgoing, answer, self._asked, self._began + CALL_SECONDS)
 
     def _asked(self) -> Asked:
         head = self._ask.head
@@ -266,27 +267,22 @@ class Call:
                 if piece := reader.feed(chunk):
                     yield piece
             self._finish(stream)
-        except (HttpError, ModelBrokenError) as error:
-            self._served.breaker.fail()
-            if isinstance(error, HttpTimeoutError):
-                raise ModelTimeoutError("The model fell silent in its answer; nothing was charged.") from error
-            if isinstance(error, HttpError):
-                raise ModelBrokenError("The model's answer broke off; nothing was charged.", retry_after=1) from error
-            raise
+        except (HttpError, ModelBrokenError, ModelTimeoutError) as error:
+            known = _explain(error)
+            self._served.fail(known.code)
+            raise known from error
         finally:
             answer.close()
 
     async def _next(self, stream: Begun) -> bytes | None:
-        if not self._left or self._pays_itself:
-            if time.monotonic() - self._began > CALL_SECONDS:
-                raise ModelTimeoutError("The model took too long; nothing was charged.")
-            return await stream.answer.chunk()
+        if time.monotonic() - self._began > CALL_SECONDS:
+            raise ModelTimeoutError("The model took too long; nothing was charged.")
         try:
-            async with asyncio.timeout(LEFT_SECONDS):
-                return await stream.answer.chunk()
-        except TimeoutError:
-            self._cut = True
-            return b""
+            return await stream.answer.chunk()
+        except ClosedError:
+            if self._cut:
+                return b""
+            raise
 
     def _finish(self, stream: Begun) -> None:
         reader = stream.reader
@@ -298,14 +294,21 @@ class Call:
 
     def client_left(self) -> None:
         """Say that nobody waits any more: by the organisation's rule, read on for a while or stop here."""
-        if self._left:
+        if self._left or self._place is None:
             return
         self._left = True
         self._engine.left += 1
         if self._pays_itself:
             return  # what it did must be settled, however long that takes
         if self._terms.catalogue.cut_policy == "cancel" or self._engine.left > MAX_LEFT:
-            self._cut = True
+            self._cut_off()
+        else:
+            self._cutting = asyncio.get_running_loop().call_later(LEFT_SECONDS, self._cut_off)
+
+    def _cut_off(self) -> None:
+        """End the upstream's stream here; whoever reads it wakes up and bills what came."""
+        self._cut = True
+        self._served.result.answer.close()
 
     def _estimate(self, produced_bytes: int) -> TokenUsage:
         prompt = ceil_div(prompt_bytes(self._ask.body), BYTES_PER_TOKEN)
@@ -331,7 +334,7 @@ class Call:
     async def settle(self, *, outcome: str = "answered", response: bytes | None = None) -> None:
         """Write the usage record and take the cost; returns after the commit."""
         served = self._served
-        served.breaker.succeed()
+        served.succeed()
         if isinstance(answer := served.result.answer, LocalAnswer):
             await answer.settle(response)
             if self._pays_itself:
@@ -365,6 +368,8 @@ class Call:
         if self._left:
             self._engine.left -= 1
             self._left = False
+        if self._cutting is not None:
+            self._cutting.cancel()
         if self._hold is not None:
             hold, self._hold = self._hold, None
             self._engine.meter.release(hold)
@@ -374,3 +379,12 @@ class Call:
             place.release()
             if isinstance(place.result.answer, LocalAnswer):
                 await place.result.answer.abandon()
+
+
+def _explain(error: HttpError | ModelBrokenError | ModelTimeoutError) -> ModelBrokenError | ModelTimeoutError:
+    """Return what it means to the client that a stream broke."""
+    if isinstance(error, HttpTimeoutError):
+        return ModelTimeoutError("The model fell silent in its answer; nothing was charged.")
+    if isinstance(error, HttpError):
+        return ModelBrokenError("The model's answer broke off; nothing was charged.", retry_after=1)
+    return error

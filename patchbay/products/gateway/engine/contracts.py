@@ -4,6 +4,7 @@ A *transport* carries requests to one provider; its answers look like HTTP, whet
 process gave them, so that routing, reading and metering know one kind.
 """
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -125,7 +126,10 @@ class LocalFamily(LocalModel, Protocol):
 
 
 class Answer(Protocol):
-    """An answer whose head is in. `chunk` returns the next bytes of the body, None at its end."""
+    """An answer whose head is in. `chunk` returns the next bytes of the body, None at its end.
+
+    `read` returns all of it; HttpError when it is over `limit` bytes or not whole at `until`, by the monotonic clock.
+    """
 
     @property
     def status(self) -> int: ...
@@ -134,7 +138,7 @@ class Answer(Protocol):
 
     async def chunk(self) -> bytes | None: ...
 
-    async def read(self, limit: int) -> bytes: ...
+    async def read(self, limit: int, until: float = math.inf) -> bytes: ...
 
     def close(self) -> None: ...
 

@@ -1,5 +1,6 @@
 """Models of this process behind the same kind of answer that a server gives: chat, whole or as a stream."""
 
+import math
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -116,7 +117,7 @@ class LocalAnswer:
     async def chunk(self) -> bytes | None:
         return await anext(self._body, None)
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int, until: float = math.inf) -> bytes:
         return b"".join([chunk async for chunk in self._body])
 
     def close(self) -> None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from patchbay.lib.http import HttpError, HttpTimeoutError
+from patchbay.lib.http import (
+    HttpError,
+    HttpTimeoutError,
+    HttpTooLargeError,
+    InvalidUrlError,
+    PrivateAddressError,
+)
 from patchbay.products.gateway.contracts import ModelTarget, ProviderKey
 from patchbay.products.gateway.engine.contracts import Answer, Ask, LocalRequest, Outgoing, Transport
 from patchbay.products.gateway.engine.local import LocalTransport
@@ -21,7 +27,15 @@ from patchbay.products.gateway.errors import (
     ModelUnavailableError,
     ProviderRefusedError,
 )
-from patchbay.products.gateway.wire.contracts import Asked, Body, StreamReader, TokenUsage, Translation, WholeAnswer
+from patchbay.products.gateway.wire.contracts import (
+    Asked,
+    Body,
+    StreamReader,
+    TokenUsage,
+    Translation,
+    UnsupportedError,
+    WholeAnswer,
+)
 from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
 
 if TYPE_CHECKING:
@@ -29,6 +43,8 @@ if TYPE_CHECKING:
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+REASON_SECONDS = 10.0
+"""How long we wait for the words of a refusal."""
 MAX_RETRY_AFTER = 3600.0
 KEY_REST_SECONDS = 60.0
 log = structlog.get_logger(__name__)
@@ -54,17 +70,20 @@ class Begun(msgspec.Struct, gc=False):
 def write(
     engine: "Engine", ask: Ask, target: ModelTarget, transport: Transport, max_output_tokens: int | None
 ) -> Outgoing:
-    """Return the request in a format that the target's provider speaks."""
+    """Return the request in a format that the target's provider speaks; TryFailedError where none can say it."""
     wanted = transport.target(target, max_output_tokens)
-    spoken, translation = find_translation(ask.wire.name, transport.formats)
-    if translation is None:
-        wire, head, passed = ask.wire, ask.head, ask.passed
-        body = wire.prepare(ask.body, head, wanted)
-    else:
-        wire, passed = WIRES[spoken], []
-        body, head = translate_body(
-            ask.body, ask.head, wanted, asked=ask.wire.name, spoken=spoken, translation=translation
-        )
+    try:
+        spoken, translation = find_translation(ask.wire.name, transport.formats)
+        if translation is None:
+            wire, head, passed = ask.wire, ask.head, ask.passed
+            body = wire.prepare(ask.body, head, wanted)
+        else:
+            wire, passed = WIRES[spoken], []
+            body, head = translate_body(
+                ask.body, ask.head, wanted, asked=ask.wire.name, spoken=spoken, translation=translation
+            )
+    except UnsupportedError as error:
+        raise TryFailedError(error, harms=False, elsewhere=True) from error
     local = _local(engine, ask, body, max_output_tokens) if isinstance(transport, LocalTransport) else None
     return Outgoing(wire, body, head, passed, translation, local)
 
@@ -88,10 +107,10 @@ async def send(transport: Transport, outgoing: Outgoing, key: ProviderKey | None
         answer.close()
 
 
-async def read_whole(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked]) -> Whole:
-    """Read a whole answer and bring it into the client's format."""
+async def read_whole(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked], until: float) -> Whole:
+    """Read a whole answer, up to a moment of the monotonic clock, and bring it into the client's format."""
     try:
-        body = await answer.read(MAX_ANSWER_BYTES)
+        body = await answer.read(MAX_ANSWER_BYTES, until)
         reading = outgoing.wire.read_answer(body)
         if outgoing.translation is not None:
             body = _encode(outgoing.translation.answer(msgspec.json.decode(body, type=dict[str, Any]), asked()))
@@ -104,8 +123,11 @@ async def read_whole(outgoing: Outgoing, answer: Answer, asked: Callable[[], Ask
     return Whole(body, reading, answer)
 
 
-async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked]) -> Begun:
-    """Read a stream up to the first bytes that may leave: until then another target can take over."""
+async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked], until: float) -> Begun:
+    """Read a stream up to the first bytes that may leave, before a moment of the monotonic clock.
+
+    Until then another target can take over.
+    """
     begun = False
     try:
         if not (answer.header(b"content-type") or "").startswith("text/event-stream"):
@@ -115,6 +137,8 @@ async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], A
             reader = TranslatedReader(reader, outgoing.translation, asked())
         first = b""
         while not first and not reader.ended:
+            if time.monotonic() > until:
+                raise HttpTimeoutError("the stream does not begin")
             chunk = await answer.chunk()
             if chunk is None:
                 reader.stop()
@@ -165,6 +189,12 @@ def failed(error: HttpError) -> TryFailedError:
     """Return what a broken exchange means to our caller."""
     if isinstance(error, HttpTimeoutError):
         return TryFailedError(ModelTimeoutError("The model provider was silent for too long; nothing was charged."))
+    if isinstance(error, HttpTooLargeError):
+        too_large = ModelBrokenError(f"The model's answer is over {MAX_ANSWER_BYTES:,} bytes; nothing was charged.")
+        return TryFailedError(too_large, status=200, elsewhere=True)
+    if isinstance(error, InvalidUrlError | PrivateAddressError):
+        unreachable = ModelRefusedError("The model provider's address cannot be used from here; nothing was charged.")
+        return TryFailedError(unreachable, elsewhere=True)
     return TryFailedError(
         ModelUnavailableError("The connection to the model provider failed; nothing was charged.", retry_after=2)
     )
@@ -186,7 +216,7 @@ async def _refusal(answer: Answer, transport: Transport, outgoing: Outgoing) -> 
     """Return what a status means to our caller; a fault of ours is told in the operator's log alone."""
     status = answer.status
     try:
-        body = await answer.read(MAX_ERROR_BYTES)
+        body = await answer.read(MAX_ERROR_BYTES, time.monotonic() + REASON_SECONDS)
     except HttpError:
         body = b""
     log.warning("model provider refused", status=status, detail=body[:500].decode("utf-8", "replace"))
@@ -210,7 +240,8 @@ async def _refusal(answer: Answer, transport: Transport, outgoing: Outgoing) -> 
             f"The model provider failed ({status}); nothing was charged.", retry_after=_retry_after(answer, 2.0)
         )
         return TryFailedError(failure, status=status)
-    return TryFailedError(_passed_on(status, detail), status=status, harms=False, final=_is_final(status, detail))
+    final = _is_final(status, detail)
+    return TryFailedError(_passed_on(status, detail), status=status, harms=False, final=final, elsewhere=not final)
 
 
 def _passed_on(status: int, detail: _ErrorDetail) -> ProviderRefusedError | ModelRefusedError:

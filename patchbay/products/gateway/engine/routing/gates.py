@@ -20,10 +20,15 @@ class Gate:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._resting: dict[str, float] = {}
         self._turns: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def active(self) -> int:
         return self._active
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def update(self, config: ProviderConfig) -> None:
         """Take over changed limits; what is under way is not touched."""
@@ -110,12 +115,17 @@ class Gate:
         limit = self._config.max_concurrent
         while self._waiting and (limit is None or self._active < limit):
             if (pause := self._pause()) > 0:
-                asyncio.get_running_loop().call_later(pause, self._serve)
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(pause, self._serve_later)
                 return
             turn = self._waiting.popleft()
             if not turn.done():
                 self._take()
                 turn.set_result(None)
+
+    def _serve_later(self) -> None:
+        self._timer = None
+        self._serve()
 
 
 def _busy(config: ProviderConfig, retry_after: float) -> ModelBusyError:

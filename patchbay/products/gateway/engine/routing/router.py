@@ -3,13 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from patchbay.lib.errors import AppError
 from patchbay.products.gateway.contracts import ModelAlias, ModelTarget, ProviderConfig, ProviderKey
 from patchbay.products.gateway.engine.contracts import Targets, Transport, Tries, Try
+from patchbay.products.gateway.engine.metrics import UPSTREAM_ERRORS
 from patchbay.products.gateway.engine.registry import make_transport
 from patchbay.products.gateway.engine.routing.choose import fitting, in_order
 from patchbay.products.gateway.engine.routing.gates import Gate
@@ -20,17 +21,22 @@ from patchbay.products.gateway.wire.contracts import Head
 T = TypeVar("T")
 MAX_TRIES = 6
 ROUNDS = 2
+"""How often one call tries the same target; a try that only showed one of its keys to be of no use does not count."""
 ROUTE_SECONDS = 60.0
 """How long a call looks for a target that serves it; an answer that has begun is not meant."""
 BACKOFF_SECONDS = 0.5
+JITTER = 1.25
+"""A pause is up to so many times as long as it must be, so that callers do not come back all at once."""
 MAX_REMEMBERED = 20_000
+_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
 class TryFailedError(Exception):
     """One try failed; `error` is what the client gets when no other try helps.
 
-    `final`: trying elsewhere makes no sense, the request itself is wrong. `harms`: the target is to blame, which its
-    breaker counts. `blames_key`: the provider refused the credential. `again`: ask the same target once more at once.
+    `final`: trying elsewhere makes no sense, the request itself is wrong. `elsewhere`: only another target may take
+    it, this one never will. `harms`: the target is to blame, which its breaker counts. `blames_key`: the provider
+    refused the credential. `again`: ask the same target once more at once.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class TryFailedError(Exception):
         *,
         status: int = 0,
         final: bool = False,
+        elsewhere: bool = False,
         harms: bool = True,
         blames_key: bool = False,
         again: bool = False,
@@ -47,25 +54,46 @@ class TryFailedError(Exception):
         self.error = error
         self.status = status
         self.final = final
+        self.elsewhere = elsewhere
         self.harms = harms
         self.blames_key = blames_key
         self.again = again
+        self.rests_key = False
 
 
 class Place(Generic[T]):
-    """A target that serves a call, with the place it takes there until `release`; `result` is what the try gave."""
+    """A target that serves a call, with the place it takes there until `release`; `result` is what the try gave.
 
-    __slots__ = ("_gate", "breaker", "key", "result", "target")
+    `succeed` or `fail` tells the target's breaker how it ended; released without either, it told nothing.
+    """
+
+    __slots__ = ("_breaker", "_gate", "key", "result", "target")
 
     def __init__(self, target: ModelTarget, key: ProviderKey | None, gate: Gate, breaker: Breaker, result: T) -> None:
         self.target = target
         self.key = key
-        self.breaker = breaker
         self.result = result
+        self._breaker: Breaker | None = breaker
         self._gate: Gate | None = gate
+
+    def succeed(self) -> None:
+        """Note that the answer came whole, or as far as its client waited for it."""
+        if self._breaker is not None:
+            self._breaker.succeed()
+            self._breaker = None
+
+    def fail(self, code: str) -> None:
+        """Note that the answer broke after it had begun."""
+        if self._breaker is not None:
+            self._breaker.fail()
+            self._breaker = None
+            UPSTREAM_ERRORS.inc(self.target.provider.name, code)
 
     def release(self) -> None:
         """Give the place back; nothing happens the second time."""
+        if self._breaker is not None:
+            self._breaker.abandon()
+            self._breaker = None
         if self._gate is not None:
             self._gate.leave()
             self._gate = None
@@ -81,11 +109,27 @@ class _Provider:
     gate: Gate
 
 
+@dataclass(slots=True)
+class _Candidate:
+    """A target in the midst of a call that failed elsewhere: how often it may be tried yet, and from when on."""
+
+    target: ModelTarget
+    rounds: int
+    at: float = 0.0
+
+
 class Router:
     """Knows the providers that this process has called: their transports, places and health."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic, chance: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: random.Random | None = None,
+    ) -> None:
         self._clock = clock
+        self._sleep = sleep
         self._chance = chance or random.Random()  # noqa: S311  balancing, not secrets
         self._providers: dict[str, _Provider] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
@@ -114,19 +158,46 @@ class Router:
         if not targets:
             raise ModelNotFittingError(f"No target of {alias.name!r} takes a request like this one.")
         deadline = self._clock() + ROUTE_SECONDS
-        failure: TryFailedError | None = None
-        for round_number in range(ROUNDS):
-            if round_number and not await self._pause(targets, failure, deadline):
-                break
-            for target in self._order(alias, targets):
-                outcome = await self._try(target, attempt, tries, deadline)
-                if isinstance(outcome, Place):
-                    return outcome
-                failure = outcome
-                if failure.final or len(tries) >= MAX_TRIES or self._clock() >= deadline:
-                    raise failure.error
-        assert failure is not None
-        raise failure.error
+        candidates: list[_Candidate] | None = None
+        ready = targets
+        while True:
+            target = self._order(alias, ready)[0]
+            outcome = await self._try(target, attempt, tries, deadline)
+            if isinstance(outcome, Place):
+                return outcome
+            if outcome.final or len(tries) >= MAX_TRIES:
+                raise outcome.error
+            if candidates is None:
+                candidates = [_Candidate(each, ROUNDS) for each in targets]
+            self._note_round(next(each for each in candidates if each.target is target), outcome)
+            ready = await self._next_ready(candidates, deadline)
+            if not ready:
+                raise outcome.error
+
+    def _note_round(self, candidate: _Candidate, failure: TryFailedError) -> None:
+        """Say when the target may be asked again: at once with another key, after a pause, or not at all."""
+        target = candidate.target
+        if failure.elsewhere:
+            candidate.rounds = 0
+        elif failure.rests_key and self._resting_seconds(target) <= 0:
+            candidate.at = self._clock()
+        else:
+            candidate.rounds -= 1
+            seconds = max(failure.error.retry_after or 0.0, BACKOFF_SECONDS) * self._chance.uniform(1.0, JITTER)
+            candidate.at = self._clock() + seconds
+
+    async def _next_ready(self, candidates: list[_Candidate], deadline: float) -> Targets:
+        """Return who may be tried now, those tried least; waits when all ask for that, and is empty when in vain."""
+        left = [each for each in candidates if each.rounds > 0 and each.at < deadline]
+        now = self._clock()
+        if not left or now >= deadline:
+            return ()
+        if (pause := min(each.at for each in left) - now) > 0:
+            await self._sleep(pause)
+            now += pause
+        ready = [each for each in left if each.at <= now]
+        least_tried = max(each.rounds for each in ready)
+        return [each.target for each in ready if each.rounds == least_tried]
 
     def _order(self, alias: ModelAlias, targets: Targets) -> Targets:
         """Return the targets in turn; those with an open breaker or no awake key go last, not out: all may be so."""
@@ -138,7 +209,10 @@ class Router:
 
     def _is_unwell(self, target: ModelTarget) -> bool:
         gate = self._provider(target.provider).gate
-        return not self.breaker(target).admits or gate.resting_seconds(target.provider.keys) > 0 or not gate.is_free
+        return not self.breaker(target).admits or self._resting_seconds(target) > 0 or not gate.is_free
+
+    def _resting_seconds(self, target: ModelTarget) -> float:
+        return self._provider(target.provider).gate.resting_seconds(target.provider.keys)
 
     def _busy(self, target: ModelTarget) -> int:
         return self._provider(target.provider).gate.active
@@ -152,7 +226,7 @@ class Router:
             if not gate.enter():
                 await gate.wait(deadline)
         except ModelBusyError as error:
-            return TryFailedError(error, harms=False)
+            return TryFailedError(error, harms=False, elsewhere=True)  # who waited once need not wait again
         breaker.begin()
         key = gate.choose_key(target.provider.keys)
         served = False
@@ -165,7 +239,7 @@ class Router:
                 result = await attempt(target, provider.transport, key)
             served = True
         except TryFailedError as failure:
-            self._note_failure(failure, gate, breaker, key)
+            self._note_failure(failure, target, gate, breaker, key)
             tries.made.append(self._record(target, failure.status, failure.error.code, began))
             return failure
         except BaseException:
@@ -178,8 +252,12 @@ class Router:
         return Place(target, key, gate, breaker, result)
 
     @staticmethod
-    def _note_failure(failure: TryFailedError, gate: Gate, breaker: Breaker, key: ProviderKey | None) -> None:
+    def _note_failure(
+        failure: TryFailedError, target: ModelTarget, gate: Gate, breaker: Breaker, key: ProviderKey | None
+    ) -> None:
+        UPSTREAM_ERRORS.inc(target.provider.name, failure.error.code)
         if failure.blames_key or isinstance(failure.error, ModelBusyError):
+            failure.rests_key = True
             gate.rest(key, failure.error.retry_after or 1.0)
         if failure.harms:
             breaker.fail()
@@ -189,16 +267,18 @@ class Router:
     def _record(self, target: ModelTarget, status: int, code: str, began: float) -> Try:
         return Try(target.provider.name, target.model, status, code, round((self._clock() - began) * 1000))
 
-    async def _pause(self, targets: Targets, failure: TryFailedError | None, deadline: float) -> bool:
-        """Wait before the second round, as long as the provider asks; False when that would be too long."""
-        wanted = min(self._provider(each.provider).gate.resting_seconds(each.provider.keys) for each in targets)
-        if wanted <= 0 and failure is not None and failure.error.retry_after:
-            wanted = failure.error.retry_after
-        seconds = max(wanted, BACKOFF_SECONDS) * self._chance.uniform(1.0, 1.25)
-        if self._clock() + seconds >= deadline:
-            return False
-        await asyncio.sleep(seconds)
-        return True
+    def breaker_states(self) -> Mapping[str, float]:
+        """Return the worst state of each provider's breakers: 0 closed, 1 half open, 2 open."""
+        worst: dict[str, float] = {}
+        for (provider_id, _), breaker in self._breakers.items():
+            if (provider := self._providers.get(provider_id)) is not None:
+                name = provider.config.name
+                worst[name] = max(worst.get(name, 0.0), _STATES[breaker.state])
+        return worst
+
+    def waiting_calls(self) -> Mapping[str, float]:
+        """Return how many calls wait for room at each provider."""
+        return {each.config.name: float(each.gate.waiting) for each in self._providers.values()}
 
     def _provider(self, config: ProviderConfig) -> _Provider:
         found = self._providers.get(config.id)
