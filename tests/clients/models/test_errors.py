@@ -180,6 +180,25 @@ def test_patchbay_tries_again_so_that_the_client_need_not(through: Route) -> Non
     assert through.anthropic.messages.create(model="claude-flaky", max_tokens=500, messages=once).content
 
 
+@pytest.mark.parametrize("model", ["gpt-breaking", "claude-breaking"])
+def test_a_stream_that_breaks_off_is_an_error_not_a_short_answer(model: str, through: Route) -> None:
+    stream = ask_chat(through.openai, model=model, stream=True)
+    assert next(stream).choices[0].delta.role == "assistant"
+    with pytest.raises(openai.APIError) as broken:
+        list(stream)
+    assert broken.value.code == "model_broken"
+    with pytest.raises(anthropic.APIStatusError) as torn:
+        list(ask_message(through.anthropic, model=model, stream=True))
+    assert torn.value.type == "api_error"
+
+
+@pytest.mark.parametrize("model", ["gpt-breaking", "claude-breaking"])
+def test_a_streamed_response_that_breaks_off_says_so(model: str, through: Route) -> None:
+    events = list(ask_response(through.openai, model=model, stream=True))
+    assert events[-1].type == "error"
+    assert events[-1].code == "model_broken"
+
+
 def test_the_clients_own_retries_wait_as_long_as_patchbay_says(served: Served) -> None:
     """A key of sixty requests a minute, used up: the refused call comes again after Retry-After, and is served."""
     came: list[tuple[float, httpx2.Response]] = []

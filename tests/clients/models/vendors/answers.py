@@ -7,12 +7,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """`events` None: a whole answer. `gate` holds a stream after its first event until the gate of that name opens."""
+    """`events` None: a whole answer.
+
+    `gate` holds a stream after its first event until the gate of that name opens; the connection of one with
+    `events_left` is cut after so many.
+    """
 
     status: int = 200
     body: bytes = b""
     events: tuple[bytes, ...] | None = None
     gate: str | None = None
+    events_left: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 

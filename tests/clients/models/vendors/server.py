@@ -1,12 +1,14 @@
 """Both vendors on one HTTP/1.1 server of loopback, in threads of the test's own process.
 
 `/openai/v1/…` and `/anthropic/v1/…` as the vendors have them. A model's name ends in what it is for: `-busy` answers
-429 always, `-flaky` once a prompt, `-gated` holds its streams after the first event until `open_gate` is called with
-the call's last words (or `POST /gates/<words>` is, for a client in another process).
+429 always, `-flaky` once a prompt, `-breaking` cuts its streams in the midst, `-gated` holds its streams after the
+first event until `open_gate` is called with the call's last words (or `POST /gates/<words>` is, for a client in
+another process).
 """
 
 import contextlib
 import json
+import socket
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -20,11 +22,12 @@ from tests.clients.models.vendors.checks import RefusedError, check_anthropic, c
 
 Vendor = Literal["openai", "anthropic"]
 MODELS: dict[Vendor, list[str]] = {
-    "openai": ["gpt", "gpt-busy", "gpt-flaky", "gpt-gated", "embed"],
-    "anthropic": ["claude", "claude-busy", "claude-flaky", "claude-gated"],
+    "openai": ["gpt", "gpt-busy", "gpt-flaky", "gpt-gated", "gpt-breaking", "embed"],
+    "anthropic": ["claude", "claude-busy", "claude-flaky", "claude-gated", "claude-breaking"],
 }
 GATE_SECONDS = 20.0
 RETRY_AFTER = "0.05"
+EVENTS_BEFORE_THE_CUT = 4
 
 
 @dataclass
@@ -123,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
         words = _last_words(call)
         if model.endswith("-busy") or (model.endswith("-flaky") and self.vendors.first_time(words)):
             raise RefusedError(429, "Slow down.", code="rate_limit_exceeded")
+        if model.endswith("-breaking"):
+            return replace(answer, events_left=EVENTS_BEFORE_THE_CUT)
         return replace(answer, gate=words) if model.endswith("-gated") else answer
 
     def _send(self, call: Call, answer: Answer) -> None:
@@ -143,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
         for number, event in enumerate(answer.events):
             if number == 1 and answer.gate is not None and not self.vendors.wait_at_gate(answer.gate):
                 raise ConnectionAbortedError("nobody opened the gate")
+            if number == answer.events_left:
+                self.connection.shutdown(socket.SHUT_RDWR)
             call.sent += event
             self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
         self.wfile.write(b"0\r\n\r\n")
