@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("patchbay.kernel.keys.urls")),
     path("", include("patchbay.kernel.audit.urls")),
     path("", include("patchbay.kernel.usage.urls")),
+    path("", include("patchbay.products.gateway.urls")),
     path("", include("patchbay.products.plugs.urls")),
     path("v1/openapi.json", openapi_json, name="openapi"),
     path("v1/", api.urls),

@@ -41,7 +41,7 @@ class Command:
 # Name, route, icon. A page that only owners may open says so.
 _GROUPS = (
     ("", (("Home", "dashboard", "home"),)),
-    ("Build", (("Plugs", "plugs:list", "plug"),)),
+    ("Build", (("Plugs", "plugs:list", "plug"), ("Gateway", "gateway:overview", "gateway"))),
     ("Run", (("Keys", "keys:list", "key"), ("Usage", "credits:overview", "usage"))),
     (
         "Organisation",

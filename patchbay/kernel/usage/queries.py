@@ -26,13 +26,14 @@ def list_records(
     key_id: str | None = None,
     plug_id: str | None = None,
     model: str | None = None,
+    provider: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> Page[RecordView]:
     """Return records, newest first; `since` ≤ time < `until`."""
-    conditions = {"request_id": request_id, "key_id": key_id, "plug_id": plug_id, "model": model}
+    conditions = {"request_id": request_id, "key_id": key_id, "plug_id": plug_id, "model": model, "provider": provider}
     rows = _filter(organisation_id, **conditions, since=since, until=until)
     page = page_of(rows, limit=limit, cursor=cursor, key="request_id")
     return Page([_view(row) for row in page.data], page.next_cursor)

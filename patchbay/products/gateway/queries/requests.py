@@ -92,6 +92,7 @@ class RequestDetail:
     body_lost: bool = False
 
 
+_encode = msgspec.json.Encoder().encode
 _decode_detail = msgspec.json.Decoder(_Detail).decode
 _decode_tries = msgspec.json.Decoder(tuple[TryView, ...]).decode
 
@@ -101,6 +102,7 @@ def list_requests(
     *,
     outcome: Outcome = "all",
     model: str | None = None,
+    provider: str | None = None,
     key_id: str | None = None,
     request_id: str | None = None,
     since: datetime | None = None,
@@ -108,15 +110,18 @@ def list_requests(
     limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> Page[RequestView]:
-    """Return requests, newest first, that meet every condition given; `since` ≤ time < `until`."""
+    """Return requests, newest first, that meet every condition given; `since` ≤ time < `until`.
+
+    `provider` is who served a success, or was tried for a failure.
+    """
     limit = max(1, min(limit, MAX_LIMIT))
     common = {"model": model, "key_id": key_id, "request_id": request_id, "since": since, "until": until}
     pages = []
     if outcome != "failed":
-        records = usage.list_records(organisation_id, **common, limit=limit, cursor=cursor)  # type: ignore[arg-type]
+        records = usage.list_records(organisation_id, provider=provider, **common, limit=limit, cursor=cursor)  # type: ignore[arg-type]
         pages.append(Page([_of_record(record) for record in records.data], records.next_cursor))
     if outcome != "succeeded":
-        pages.append(_list_failures(organisation_id, common, limit=limit, cursor=cursor))
+        pages.append(_list_failures(organisation_id, common, provider, limit=limit, cursor=cursor))
     found = sorted((view for page in pages for view in page.data), key=lambda view: view.request_id, reverse=True)
     more = len(found) > limit or any(page.next_cursor for page in pages)
     found = found[:limit]
@@ -147,11 +152,13 @@ def get_request(organisation_id: str, request_id: str, *, with_body: bool = Fals
 
 
 def _list_failures(
-    organisation_id: str, conditions: Mapping[str, object], *, limit: int, cursor: str | None
+    organisation_id: str, conditions: Mapping[str, object], provider: str | None, *, limit: int, cursor: str | None
 ) -> Page[RequestView]:
     names = {"model": "alias", "since": "created_at__gte", "until": "created_at__lt"}
     wanted = {names.get(name, name): value for name, value in conditions.items() if value}
     rows = FailedRequest.objects.filter(organisation_id=organisation_id, **wanted)
+    if provider:  # stands in the JSON of the tries, as the request log writes it
+        rows = rows.filter(tries__contains=f'"provider":{_encode(provider).decode()}')
     page = page_of(rows, limit=limit, cursor=cursor, key="request_id")
     return Page([_of_failure(row) for row in page.data], page.next_cursor)
 

@@ -1,0 +1,1 @@
+"""The forms of the gateway's pages, one module for each noun."""

@@ -1,0 +1,1 @@
+"""The gateway's pages, one module for each noun."""
