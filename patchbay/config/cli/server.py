@@ -140,11 +140,14 @@ class _Server:
     def run(self, host: str = "", port: int = 0, sockets: list[socket.socket] | None = None) -> int:
         import uvicorn
 
+        from patchbay.lib.asgi.one_write import OneWriteProtocol
+
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._application,
                 host=host,
                 port=port,
+                http=OneWriteProtocol,
                 access_log=False,
                 log_config=None,
                 server_header=False,
