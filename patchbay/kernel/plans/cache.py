@@ -30,6 +30,14 @@ class EpochCache(Generic[V]):
         seen, values = self._filled
         return values.get(key) if seen == epoch().read() else None
 
+    def put(self, key: Hashable, value: V, *, seen: int) -> None:
+        """Keep a value that was made while the epoch was `seen`; nothing is kept when it has moved since."""
+        filled = self._filled
+        if filled[0] != seen and seen == epoch().read():
+            filled = self._filled = (seen, {})
+        if filled[0] == seen:
+            filled[1][key] = value
+
     def get(self, key: Hashable, load: Callable[[], V]) -> V:
         """Return the value, loading it when it is not cached."""
         if connection.in_atomic_block:

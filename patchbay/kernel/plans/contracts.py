@@ -5,8 +5,9 @@ Amounts are micro-credits (`lib.money`), quantities whole units: tokens, calls, 
 
 import calendar
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 
 import msgspec
 from msgspec.structs import astuple
@@ -106,12 +107,13 @@ class Quantities(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.reasoning_tokens + self.audio_completion_tokens > self.completion_tokens:
             raise ValueError("Reasoning and audio tokens are parts of the completion tokens and cannot exceed them.")
 
-    def charged(self) -> dict[str, int]:
-        """Return each item with the quantity that is charged for it, so that no token is charged by two items."""
-        units = dict(zip(ITEMS, astuple(self), strict=True))
-        for part, whole in PART_OF.items():
-            units[whole] -= units[part]
-        return units
+    def charged(self) -> list[tuple[str, int]]:
+        """Return each item that was used with the quantity that is charged for it: no token is charged by two items."""
+        units = list(astuple(self))
+        for part, whole in _PLACES:
+            if units[part]:
+                units[whole] -= units[part]
+        return [pair for pair in zip(ITEMS, units, strict=True) if pair[1]]
 
 
 ITEMS = Quantities.__struct_fields__
@@ -125,6 +127,10 @@ PART_OF = {
     "audio_completion_tokens": "completion_tokens",
 }
 """Items that count a part of another item's tokens."""
+_PLACES = tuple((ITEMS.index(part), ITEMS.index(whole)) for part, whole in PART_OF.items())
+_KINDS_OF = {
+    whole: (whole, *(part for part, of in PART_OF.items() if of == whole)) for whole in dict.fromkeys(PART_OF.values())
+}
 
 
 class Rate(msgspec.Struct, frozen=True, gc=False):
@@ -166,18 +172,37 @@ class PriceList:
     model: str | None
     effective_from: datetime
     rates: Mapping[str, Rate]
+    _dearest: dict[str, Rate] = field(init=False, repr=False, compare=False)
+    """Of the parts of each whole and what is left of it, the rate of the dearest."""
+
+    def __post_init__(self) -> None:
+        dearest = {
+            whole: max((self.rates[item] for item in items), key=lambda rate: Fraction(rate.amount_micro, rate.per))
+            for whole, items in _KINDS_OF.items()
+        }
+        object.__setattr__(self, "_dearest", dearest)
 
     def cost(self, quantities: Quantities) -> tuple[CostLine, ...]:
         """Return a line for each item that was used, in the order of `ITEMS`."""
-        return tuple(
-            CostLine(item, quantity, self.rates[item], self.rates[item].cost_micro(quantity))
-            for item, quantity in quantities.charged().items()
-            if quantity
-        )
+        rates = self.rates
+        lines = []
+        for item, quantity in quantities.charged():
+            rate = rates[item]
+            lines.append(CostLine(item, quantity, rate, -(-quantity * rate.amount_micro // rate.per)))
+        return tuple(lines)
 
     def total_micro(self, quantities: Quantities) -> int:
         """Return the whole cost: the sum of the rounded lines, so that a bill adds up line by line."""
         return sum(line.cost_micro for line in self.cost(quantities))
+
+    def worst_micro(self, *, prompt_tokens: int, completion_tokens: int) -> int:
+        """Return the most that so many tokens can cost, of whatever kinds they turn out to be."""
+        total = 0
+        for whole, quantity in (("prompt_tokens", prompt_tokens), ("completion_tokens", completion_tokens)):
+            if quantity:
+                # Each kind is a line that is rounded up on its own.
+                total += self._dearest[whole].cost_micro(quantity) + len(_KINDS_OF[whole]) - 1
+        return total
 
 
 def estimate_tokens(text: str | bytes) -> int:

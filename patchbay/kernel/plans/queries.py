@@ -1,7 +1,9 @@
 """What a plan gives and what things cost. `get_…` may read the database, `find_cached_…` never does."""
 
+import math
+import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from django.utils import timezone
@@ -10,12 +12,15 @@ from patchbay.kernel.plans import catalogue
 from patchbay.kernel.plans.cache import EpochCache
 from patchbay.kernel.plans.contracts import ITEMS, PART_OF, Assignment, PlanTerms, PriceList, Rate
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
+from patchbay.lib.shared.state import epoch
 
 OWN_KEY_MODEL = catalogue.OWN_KEY_MODEL
 """Under which name `get_prices` has the list for organisations that bring a provider key of their own."""
 
 _plans: EpochCache[PlanTerms] = EpochCache()
 _rates: EpochCache[tuple[PriceRate, ...]] = EpochCache()
+_in_force: EpochCache[tuple[PriceList, float]] = EpochCache()
+"""By model, the list in force and the time since 1970 at which another is."""
 
 
 def get_plan(organisation_id: str) -> PlanTerms:
@@ -59,8 +64,16 @@ def list_priced_models() -> list[str]:
 
 def find_cached_prices(model: str | None = None) -> PriceList | None:
     """Return the price list in force now if this process has it in memory: for the event loop."""
-    rates = _rates.find("all")
-    return resolve(rates, timezone.now(), model) if rates else None
+    now = time.time()
+    if (known := _in_force.find(model)) is not None and now < known[1]:
+        return known[0]
+    seen = epoch().read()
+    if not (rates := _rates.find("all")):
+        return None
+    prices = resolve(rates, datetime.fromtimestamp(now, UTC), model)
+    later = (since for rate in rates if (since := rate.effective_from.timestamp()) > now)
+    _in_force.put(model, (prices, min(later, default=math.inf)), seen=seen)
+    return prices
 
 
 def resolve(rates: Sequence[PriceRate], at: datetime, model: str | None) -> PriceList:

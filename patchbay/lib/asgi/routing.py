@@ -20,6 +20,7 @@ Handler = Callable[[Request], Awaitable[None]]
 Permission = Literal["ask", "read", "write", "session", "public"]
 CLIENT_CLOSED_REQUEST = 499  # never sent: how a log names a client that left, after nginx
 REQUESTS = Counter("patchbay_http_requests", "Requests of raw routes", ("route", "status"))
+SLOW_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
@@ -134,7 +135,11 @@ def _with_request_id(send: Send, request_id: str) -> Send:
 
 
 async def _serve(route: Route, request: Request) -> None:
-    """Run the handler, answer for what it raises, and log one line without bodies or credentials."""
+    """Run the handler and answer for what it raises.
+
+    What failed, was refused or took long has a line in the log, without bodies or credentials; the rest is counted,
+    and what it did has its record: a line for each would cost as much as forwarding the request.
+    """
     status: int | None = None
     send, began = request.send, time.perf_counter()
 
@@ -156,12 +161,14 @@ async def _serve(route: Route, request: Request) -> None:
         with contextlib.suppress(OSError):
             await route.respond_error(request, known)
     finally:
+        seconds = time.perf_counter() - began
         REQUESTS.inc(route.operation_id, str(status))
-        log.info(
-            "request",
-            request_id=request.request_id,
-            method=route.method,
-            path=route.path,
-            status=status,
-            milliseconds=round((time.perf_counter() - began) * 1000, 1),
-        )
+        if status is None or status >= 400 or seconds >= SLOW_SECONDS:
+            log.info(
+                "request",
+                request_id=request.request_id,
+                method=route.method,
+                path=route.path,
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )

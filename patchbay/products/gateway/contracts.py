@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 Balancing = Literal["weighted", "least_busy"]
 CutPolicy = Literal["read_on", "cancel"]
 """What becomes of a stream whose client left: read on to its usage event, or cancel it and bill what was produced."""
@@ -17,8 +19,7 @@ PLUG_PREFIX = "plug/"
 DEFAULT_CONTEXT_TOKENS = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, gc=False):
     """Who pays. A caller whose `environment` is test runs on the offline model and pays nothing.
 
     `budgets` are the ids of the caps that apply besides the balance (`kernel.ledger`, budgets): the key's, the
@@ -39,8 +40,7 @@ class Caller:
         return self.environment == "test"
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(msgspec.Struct, frozen=True, gc=False):
     """What is being metered, as the usage record names it; `claim_id` is its claim on an Idempotency-Key."""
 
     request_id: str

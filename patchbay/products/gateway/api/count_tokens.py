@@ -11,7 +11,7 @@ from patchbay.products.gateway.api.doors import BODY_LIMIT, Shared, identify, pa
 from patchbay.products.gateway.contracts import Act, ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
 from patchbay.products.gateway.engine.calls import CALL_SECONDS
-from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
+from patchbay.products.gateway.engine.contracts import Ask, Transport
 from patchbay.products.gateway.engine.prompt_size import prompt_bytes
 from patchbay.products.gateway.engine.terms import Terms, find_terms
 from patchbay.products.gateway.engine.upstream import Whole
@@ -55,7 +55,7 @@ class CountDoor:
             until = time.monotonic() + CALL_SECONDS
             return await upstream.read_whole(outgoing, answer, lambda: Asked(ask.head.model, "", 0), until)
 
-        place = await engine.router.run(terms.alias, ask.head, len(ask.body), attempt, Tries())
+        place = await engine.router.run(terms.alias, ask.head, len(ask.body), attempt, [])
         place.succeed()
         place.release()
         return place.result.body

@@ -29,7 +29,7 @@ from patchbay.products.gateway.engine.caching import Kept, ResponseCache
 from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
 from patchbay.products.gateway.engine.local import LocalAnswer
 from patchbay.products.gateway.engine.metering import Charge, Meter
-from patchbay.products.gateway.engine.pricing import Bill, bill_of, worst_micro
+from patchbay.products.gateway.engine.pricing import Bill, bill_of
 from patchbay.products.gateway.engine.prompt_size import prompt_bytes
 from patchbay.products.gateway.engine.routing.router import Place, Router
 from patchbay.products.gateway.engine.terms import Terms
@@ -108,7 +108,7 @@ class Call:
     """A call under way; made by `Engine.call`."""
 
     def __init__(self, engine: Engine, ask: Ask, terms: Terms) -> None:
-        self.tries = Tries()
+        self.tries: Tries = []
         self.final = b""
         self._engine = engine
         self._ask = ask
@@ -116,6 +116,7 @@ class Call:
         self._hold: Any = None
         self._place: Place[Whole | Begun] | None = None
         self._usage: TokenUsage | None = None
+        self._bill: Bill | None = None
         self._began = time.monotonic()
         self._first_ms = 0
         self._left = False
@@ -185,7 +186,8 @@ class Call:
             await self._hold_what_is_left(prompt_bound)
 
     async def _hold_for(self, prompt_tokens: int, output_tokens: int) -> Any:
-        amount = worst_micro(self._terms.prices, prompt_tokens, output_tokens)
+        prices = self._terms.prices
+        amount = prices.worst_micro(prompt_tokens=prompt_tokens, completion_tokens=output_tokens)
         return await self._engine.meter.hold(self._ask.caller, amount)
 
     async def _hold_what_is_left(self, prompt_bound: int) -> None:
@@ -329,7 +331,9 @@ class Call:
     @property
     def bill(self) -> Bill:
         """What the call costs; nothing for a test key."""
-        return bill_of(self._terms.prices, self.usage, free=self._free)
+        if self._bill is None:
+            self._bill = bill_of(self._terms.prices, self.usage, free=self._free)
+        return self._bill
 
     async def settle(self, *, outcome: str = "answered", response: bytes | None = None) -> None:
         """Write the usage record and take the cost; returns after the commit."""
@@ -360,7 +364,7 @@ class Call:
         )
 
     def _detail(self, target: ModelTarget) -> str:
-        tries = [] if len(self.tries) == 1 else [msgspec.to_builtins(each) for each in self.tries.made]
+        tries = [] if len(self.tries) == 1 else [msgspec.to_builtins(each) for each in self.tries]
         return _encode(Detail(f"{target.provider.name}/{target.model}", self._first_ms, tries)).decode()
 
     async def _close(self) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import msgspec
+
 from patchbay.lib.asgi.types import Headers
 from patchbay.products.gateway.contracts import Act, Caller, ModelTarget, ProviderConfig, ProviderKey
 from patchbay.products.gateway.wire.contracts import Body, Format, Head, Target, Translation, Wire
@@ -89,8 +91,7 @@ class Finish:
     settle: Callable[[bytes | None], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LocalRequest:
+class LocalRequest(msgspec.Struct, frozen=True):
     """A request to a model of this process: a chat body, who asks, and evidence where a plug gathered some.
 
     `engine` is for a model that makes calls of its own.
@@ -143,8 +144,7 @@ class Answer(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """One request ready for a transport: the `wire` it is written in, its body and head; `local` for a local model.
 
     `translation` brings the answer back into the client's format, None where that is the same.
@@ -153,7 +153,7 @@ class Outgoing:
     wire: Wire
     body: bytes
     head: Head
-    passed: Headers = field(default_factory=list)
+    passed: Headers = []
     translation: Translation | None = None
     local: LocalRequest | None = None
 
@@ -183,8 +183,7 @@ class Transport(Protocol):
 MakeTransport = Callable[[ProviderConfig], Transport]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """A call as a door or a plug asks for it.
 
     `wire` is the format that the client speaks, `passed` the headers that a provider of the same format gets too.
@@ -195,12 +194,11 @@ class Ask:
     wire: Wire
     head: Head
     body: bytes
-    passed: Headers = field(default_factory=list)
+    passed: Headers = []
     evidence: Evidence | None = None
 
 
-@dataclass(slots=True)
-class Try:
+class Try(msgspec.Struct, gc=False):
     """One try of a call, as the log shows it: `status` 0 when there was no answer, `error` empty when it served."""
 
     provider: str
@@ -210,14 +208,6 @@ class Try:
     milliseconds: int
 
 
-@dataclass(slots=True)
-class Tries:
-    """All tries of one call; the last one served if any did."""
-
-    made: list[Try] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.made)
-
-
+Tries = list[Try]
+"""All tries of one call; the last one served if any did."""
 Targets = Sequence[ModelTarget]

@@ -1,13 +1,9 @@
-"""What a call costs: its usage at a price list, and before it the most that it can cost."""
+"""What a call costs: its usage at a price list."""
 
 import msgspec
 
-from patchbay.kernel.plans.contracts import PART_OF, CostLine, PriceList, Quantities
-from patchbay.lib.money import ceil_div
+from patchbay.kernel.plans.contracts import CostLine, PriceList, Quantities
 from patchbay.products.gateway.wire.contracts import TokenUsage
-
-_PROMPT_ITEMS = ("prompt_tokens", *(part for part, whole in PART_OF.items() if whole == "prompt_tokens"))
-_OUTPUT_ITEMS = ("completion_tokens", *(part for part, whole in PART_OF.items() if whole == "completion_tokens"))
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):
@@ -53,16 +49,3 @@ def rarer_counts(usage: TokenUsage) -> dict[str, int]:
         "audio_completion_tokens": usage.audio_completion,
     }
     return {name: count for name, count in named.items() if count}
-
-
-def worst_micro(prices: PriceList, prompt_tokens: int, output_tokens: int) -> int:
-    """Return the most that so many tokens cost, of whatever kinds they turn out to be."""
-    return _most(prices, _PROMPT_ITEMS, prompt_tokens) + _most(prices, _OUTPUT_ITEMS, output_tokens)
-
-
-def _most(prices: PriceList, items: tuple[str, ...], quantity: int) -> int:
-    if not quantity:
-        return 0
-    rates = prices.rates
-    dearest = max([ceil_div(quantity * rates[item].amount_micro, rates[item].per) for item in items])
-    return dearest + len(items) - 1  # each kind is a line that is rounded up on its own

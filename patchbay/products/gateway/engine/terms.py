@@ -1,6 +1,8 @@
 """Under which terms a call is made: what its model stands for, and what it costs; from memory where they are known."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans.contracts import PriceList
@@ -10,8 +12,7 @@ from patchbay.products.gateway.engine import registry
 from patchbay.products.gateway.queries import catalogue as queries
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """The organisation's catalogue, the alias that the call asked for, and the price list that it is charged by."""
 
     catalogue: Catalogue

@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from patchbay.lib.errors import UnavailableError
 from patchbay.products.gateway.contracts import Caller, ModelAlias
 from patchbay.products.gateway.engine.caching import ResponseCache, cache_key, wanted_seconds
 from tests.fakes.provider import ask
-
-ALIAS = ModelAlias("fake-model", ())
 
 
 class Clock:
@@ -55,7 +53,7 @@ class SharedStore:
     ],
 )
 def test_a_request_has_the_first_word_and_its_alias_the_second(header: str | None, setting: int, seconds: int) -> None:
-    assert wanted_seconds(header, replace(ALIAS, cache_seconds=setting)) == seconds
+    assert wanted_seconds(header, ModelAlias("fake-model", (), cache_seconds=setting)) == seconds
 
 
 def test_spacing_and_order_make_no_difference_and_everything_else_does() -> None:

@@ -20,7 +20,6 @@ from patchbay.products.gateway.contracts import OFFLINE_MODEL
 from patchbay.products.gateway.engine.asks import write_chat
 from patchbay.products.gateway.engine.books import KernelMeter
 from patchbay.products.gateway.engine.contracts import Message, TokenUsage
-from patchbay.products.gateway.engine.pricing import worst_micro
 from tests import factories
 from tests.asgi import Answer
 from tests.products.plugs.api.conftest import World
@@ -74,7 +73,8 @@ async def worst(world: World) -> int:
     """What one question of the tests holds: its body's bytes and the whole output limit."""
     messages = (Message("system", "You are exact."), Message("user", "How long?"))
     body = write_chat(OFFLINE_MODEL, messages, settings.MAX_OUTPUT_TOKENS)
-    return worst_micro(await blocking(world, plans.get_prices), len(body), settings.MAX_OUTPUT_TOKENS)
+    prices = await blocking(world, plans.get_prices)
+    return prices.worst_micro(prompt_tokens=len(body), completion_tokens=settings.MAX_OUTPUT_TOKENS)
 
 
 async def assert_sound(world: World) -> None:

@@ -240,7 +240,7 @@ class Router:
             served = True
         except TryFailedError as failure:
             self._note_failure(failure, target, gate, breaker, key)
-            tries.made.append(self._record(target, failure.status, failure.error.code, began))
+            tries.append(self._record(target, failure.status, failure.error.code, began))
             return failure
         except BaseException:
             breaker.abandon()
@@ -248,7 +248,7 @@ class Router:
         finally:
             if not served:
                 gate.leave()
-        tries.made.append(self._record(target, 200, "", began))
+        tries.append(self._record(target, 200, "", began))
         return Place(target, key, gate, breaker, result)
 
     @staticmethod
