@@ -170,6 +170,12 @@ async def identify(request: Request, shared: Shared, *, openai: bool) -> tuple[G
     UnauthenticatedError, RateLimitedError, and UnavailableError when the database or the shared state does not answer.
     """
     secret = find_secret(request)
+    if (who := callers.find_now(secret)) is not None:
+        # Nothing is awaited in between, so that who calls is still true where rates are counted in memory.
+        taken = shared.limits.take_now(who[1], openai=openai)
+        if taken is not None:
+            request.answer_headers.extend(taken)
+            return who
     (grant, caller), headers = await shared.limits.identify_and_take(
         lambda: callers.find(secret, shared.pool), lambda who: who[1], openai=openai
     )

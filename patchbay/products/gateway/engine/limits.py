@@ -75,9 +75,10 @@ def _rates_of(caller: Caller) -> Sequence[Rate]:
 
 
 def _answer(rates: Sequence[Rate], taken: Taken, openai: bool) -> Headers:
-    headers = _headers(rates, taken)
+    remaining = [_remaining(rate.per_minute, used) for rate, used in zip(rates, taken.used_seconds, strict=True)]
+    headers = _headers(rates, remaining, taken)
     if openai:
-        headers += _openai_headers(rates, taken)
+        headers += _openai_headers(rates, remaining, taken)
     if not taken.granted:
         raise _refusal(rates, taken, headers)
     return headers
@@ -93,36 +94,34 @@ def _policy(*limits: int) -> bytes:
     return b", ".join(b'"%b";q=%d;w=%d' % (name, limit, _W) for name, limit in zip(_NAMES, limits, strict=False))
 
 
-def _left(name: bytes, rate: Rate, used: float) -> bytes:
-    return b'"%b";r=%d;t=%d' % (name, _remaining(rate.per_minute, used), math.ceil(used - _ROUNDING))
+@lru_cache(maxsize=4096)
+def _left(name: bytes, remaining: int, seconds: int) -> bytes:
+    return b'"%b";r=%d;t=%d' % (name, remaining, seconds)
 
 
-def _headers(rates: Sequence[Rate], taken: Taken) -> Headers:
+def _headers(rates: Sequence[Rate], remaining: Sequence[int], taken: Taken) -> Headers:
     """RateLimit and RateLimit-Policy, by draft-ietf-httpapi-ratelimit-headers-10."""
-    plan, used = rates[0], taken.used_seconds
-    policy, left = _policy(plan.per_minute), _left(b"plan", plan, used[0])
-    if len(rates) > 1:
-        key = rates[1]
-        policy, left = _policy(plan.per_minute, key.per_minute), left + b", " + _left(b"key", key, used[1])
-    return [(b"ratelimit-policy", policy), (b"ratelimit", left)]
+    left = [
+        _left(name, rest, math.ceil(used - _ROUNDING))
+        for name, rest, used in zip(_NAMES, remaining, taken.used_seconds, strict=False)
+    ]
+    policy = _policy(*[rate.per_minute for rate in rates])
+    return [(b"ratelimit-policy", policy), (b"ratelimit", left[0] if len(left) == 1 else b", ".join(left))]
 
 
-def _openai_headers(rates: Sequence[Rate], taken: Taken) -> Headers:
+def _openai_headers(rates: Sequence[Rate], remaining: Sequence[int], taken: Taken) -> Headers:
     """OpenAI's headers know one limit: the one with the fewest requests left."""
-    remaining, limit, used = min(
-        (_remaining(rate.per_minute, used), rate.per_minute, used)
-        for rate, used in zip(rates, taken.used_seconds, strict=True)
-    )
+    least = 0 if len(rates) == 1 or remaining[0] <= remaining[1] else 1
     return [
-        (b"x-ratelimit-limit-requests", b"%d" % limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % remaining),
-        (b"x-ratelimit-reset-requests", _duration(used)),
+        (b"x-ratelimit-limit-requests", b"%d" % rates[least].per_minute),
+        (b"x-ratelimit-remaining-requests", b"%d" % remaining[least]),
+        (b"x-ratelimit-reset-requests", _duration(math.ceil(taken.used_seconds[least] * 1000 - _ROUNDING))),
     ]
 
 
-def _duration(seconds: float) -> bytes:
+@lru_cache(maxsize=4096)
+def _duration(milliseconds: int) -> bytes:
     """Write a time as OpenAI does: `120ms`, `7.66s`, `1m0s`."""
-    milliseconds = math.ceil(seconds * 1000 - _ROUNDING)
     if milliseconds < 1000:
         return b"%dms" % milliseconds
     minutes, milliseconds = divmod(milliseconds, 60_000)
