@@ -90,7 +90,7 @@ class ReadyAnswer:
         body, self._body = self._body, None
         return body
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int, until: float = math.inf) -> bytes:
         return await self.chunk() or b""
 
     def close(self) -> None:

@@ -99,7 +99,7 @@ class TestHead:
     def test_a_missing_field_is_named(self):
         with pytest.raises(InvalidError) as refusal:
             WIRE.read(b'{"messages":[]}')
-        assert refusal.value.fields == (FieldError("model", "This field is required"),)
+        assert refusal.value.fields == (FieldError("model", "This field is required."),)
 
     @pytest.mark.parametrize("raw", [b"", b"{", b'{"model":"\xff"}', b"[" * 100_000])
     def test_what_is_no_json_is_a_bad_request(self, raw):

@@ -64,7 +64,7 @@ class Road:
         self.asked: list[str] = []
         self.keys: list[str | None] = []
         self.router = Router(clock=self.time, sleep=self.time.sleep, chance=random.Random(seed))
-        self.tries = Tries()
+        self.tries: Tries = []
         self._scripts: dict[str, list[TryFailedError]] = {}
         registry.register_kind("road", lambda config: object())  # type: ignore[arg-type,return-value]
 
@@ -82,7 +82,7 @@ class Road:
         return target.id
 
     async def run(self, *targets: ModelTarget, **alias: Any) -> Place[str]:
-        self.tries = Tries()
+        self.tries: Tries = []
         return await self.router.run(ModelAlias("fake", targets, **alias), HEAD, 10, self.attempt, self.tries)
 
     async def serve(self, *targets: ModelTarget, **alias: Any) -> str:
@@ -108,7 +108,7 @@ async def test_others_are_tried_at_once_and_the_same_ones_only_after_a_pause(roa
     assert await road.serve(*targets) == "b"
     assert road.asked == ["a", "b", "a", "b"]
     assert router.BACKOFF_SECONDS <= sum(road.time.slept) <= router.BACKOFF_SECONDS * router.JITTER
-    assert [(each.provider, each.status, each.error) for each in road.tries.made] == [
+    assert [(each.provider, each.status, each.error) for each in road.tries] == [
         ("a", 503, "model_unavailable"),
         ("b", 503, "model_unavailable"),
         ("a", 503, "model_unavailable"),
