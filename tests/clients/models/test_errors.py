@@ -197,6 +197,7 @@ def test_a_streamed_response_that_breaks_off_says_so(model: str, through: Route)
     events = list(ask_response(through.openai, model=model, stream=True))
     assert events[-1].type == "error"
     assert events[-1].code == "model_broken"
+    assert [event.sequence_number for event in events] == list(range(len(events)))
 
 
 def test_the_clients_own_retries_wait_as_long_as_patchbay_says(served: Served) -> None:

@@ -127,6 +127,7 @@ class Door:
         kept: list[bytes] | None = [] if retry or keeping else None
         headers = served_by(call)
         await stream.start([*headers, (HEADER, b"miss")] if keeping else headers)
+        piece = b""
         try:
             async for piece in call.pieces():
                 if kept is not None:
@@ -142,7 +143,7 @@ class Door:
             await stream.end(call.final)
         except Exception as error:
             known = explain(request, error)
-            await stream.end(self.wire.error_event(known, request.request_id))
+            await stream.end(self.wire.error_event(known, request.request_id, piece))
         finally:
             stream.close()
 

@@ -202,7 +202,7 @@ class ChatWire:
     def error_body(self, error: AppError, request_id: str) -> bytes:
         return openai_errors.error_body(error)
 
-    def error_event(self, error: AppError, request_id: str) -> bytes:
+    def error_event(self, error: AppError, request_id: str, after: bytes = b"") -> bytes:
         return write_data({"error": openai_errors.describe(error)})
 
 

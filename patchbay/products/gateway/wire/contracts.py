@@ -171,8 +171,8 @@ class Wire(Protocol):
         """Return an error in the format's own shape."""
         ...
 
-    def error_event(self, error: AppError, request_id: str) -> bytes:
-        """Return an error as the last event of a stream that had begun."""
+    def error_event(self, error: AppError, request_id: str, after: bytes = b"") -> bytes:
+        """Return an error as the last event of a stream that had begun; `after` is what was sent last."""
         ...
 
 

@@ -50,7 +50,7 @@ class CountTokensWire:
     def error_body(self, error: AppError, request_id: str) -> bytes:
         return MESSAGES.error_body(error, request_id)
 
-    def error_event(self, error: AppError, request_id: str) -> bytes:
+    def error_event(self, error: AppError, request_id: str, after: bytes = b"") -> bytes:
         return MESSAGES.error_event(error, request_id)
 
 

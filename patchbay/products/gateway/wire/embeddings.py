@@ -70,7 +70,7 @@ class EmbeddingsWire:
     def error_body(self, error: AppError, request_id: str) -> bytes:
         return openai_errors.error_body(error)
 
-    def error_event(self, error: AppError, request_id: str) -> bytes:
+    def error_event(self, error: AppError, request_id: str, after: bytes = b"") -> bytes:
         return write_data({"error": openai_errors.describe(error)})
 
 

@@ -156,7 +156,7 @@ class MessagesWire:
     def error_body(self, error: AppError, request_id: str) -> bytes:
         return msgspec.json.encode(anthropic_errors.describe(error, request_id))
 
-    def error_event(self, error: AppError, request_id: str) -> bytes:
+    def error_event(self, error: AppError, request_id: str, after: bytes = b"") -> bytes:
         return write_event("error", anthropic_errors.describe(error, request_id))
 
 

@@ -4,6 +4,7 @@ Requests go to an upstream of the same format field by field as they came, but f
 streams byte for byte.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -162,10 +163,17 @@ class ResponsesWire:
     def error_body(self, error: AppError, request_id: str) -> bytes:
         return openai_errors.error_body(error)
 
-    def error_event(self, error: AppError, request_id: str) -> bytes:
+    def error_event(self, error: AppError, request_id: str, after: bytes = b"") -> bytes:
         told = openai_errors.describe(error)
+        numbers = _NUMBER.findall(after)
+        number = int(numbers[-1]) + 1 if numbers else 0
         shown = {name: told[name] for name in ("code", "message", "param")}
-        return write_event("error", {"type": "error", **shown, "sequence_number": 0})
+        return write_event(
+            "error", {"type": "error", **shown, "sequence_number": int(numbers[-1]) + 1 if numbers else 0}
+        )
+
+
+_NUMBER = re.compile(rb'"sequence_number":\s*(\d{1,9})')
 
 
 class ResponsesReader:
