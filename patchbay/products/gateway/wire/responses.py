@@ -168,9 +168,7 @@ class ResponsesWire:
         numbers = _NUMBER.findall(after)
         number = int(numbers[-1]) + 1 if numbers else 0
         shown = {name: told[name] for name in ("code", "message", "param")}
-        return write_event(
-            "error", {"type": "error", **shown, "sequence_number": int(numbers[-1]) + 1 if numbers else 0}
-        )
+        return write_event("error", {"type": "error", **shown, "sequence_number": number})
 
 
 _NUMBER = re.compile(rb'"sequence_number":\s*(\d{1,9})')
