@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from patchbay.lib.asgi.request import Request
@@ -13,10 +13,14 @@ STALL_SECONDS = 30.0
 
 
 class ByteStream:
-    """Open with `start`, then `send` pieces, then `end`; `close` in any case."""
+    """Open with `start`, then `send` pieces, then `end`; `close` in any case.
 
-    def __init__(self, request: Request) -> None:
+    `on_gone` is called once, when the client has left, while whoever sends may be waiting for something to send.
+    """
+
+    def __init__(self, request: Request, *, on_gone: Callable[[], None] | None = None) -> None:
         self._request = request
+        self._on_gone = on_gone
         self._gone = False
         self._since: float | None = None
         self._sender: asyncio.Task[Any] | None = None
@@ -58,7 +62,7 @@ class ByteStream:
         try:
             await self._request.send(message)
         except OSError:
-            self._gone = True
+            self._leave()
         except asyncio.CancelledError:
             if not self._stalled or self._sender is None:
                 raise
@@ -76,11 +80,19 @@ class ByteStream:
 
     async def _watch(self) -> None:
         await self._request.wait_for_disconnect()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._gone:
+            return
         self._gone = True
+        if self._on_gone is not None:
+            self._on_gone()
 
     def _look(self) -> None:
         """End the wait of whoever sends to a client that has taken nothing for a while."""
         if self._since is not None and time.monotonic() - self._since >= STALL_SECONDS and self._sender is not None:
-            self._gone = self._stalled = True
+            self._stalled = True
             self._sender.cancel()
+            self._leave()
         self._timer = asyncio.get_running_loop().call_later(STALL_SECONDS / 2, self._look)

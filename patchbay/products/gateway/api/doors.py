@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from patchbay.kernel.keys.contracts import Grant
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import error_headers, explain, respond
+from patchbay.lib.asgi.routing import CLIENT_CLOSED_REQUEST
 from patchbay.lib.asgi.streams import ByteStream
 from patchbay.lib.asgi.types import Headers
-from patchbay.lib.errors import AppError, ForbiddenError, InvalidError
+from patchbay.lib.errors import AppError, ForbiddenError
 from patchbay.lib.money import to_text
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.api.credentials import find_secret
+from patchbay.products.gateway.api.visits import Visit, status_of, watch
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Act, Caller
 from patchbay.products.gateway.engine import callers
 from patchbay.products.gateway.engine.caching import HEADER, Kept, cache_key, wanted_seconds
@@ -57,16 +59,26 @@ class Door:
 
     async def serve(self, request: Request) -> None:
         """Answer one request; what it raises is rendered by `respond_error`."""
-        shared = self._shared
         if not self._openai:
             request.answer_headers.append((b"request-id", request.request_id.encode()))
+        await watch(request, self.wire, self._operation, self._serve)
+
+    async def respond_error(self, request: Request, error: AppError) -> None:
+        """Send an error in the format's own shape."""
+        await respond_error(request, self.wire, error)
+
+    async def _serve(self, request: Request, visit: Visit) -> None:
+        shared = self._shared
         grant, caller = await identify(request, shared, openai=self._openai)
+        visit.caller = caller
         raw = await request.body(BODY_LIMIT)
         head = self.wire.read(raw)
+        visit.model = head.model
         require_reachable(grant, head.model)
         if (key := read_idempotency_key(request)) is None:
             act = Act(request.request_id, "gateway", self._operation)
-            await self._answer(request, Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed)), None)
+            visit.ask = Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed))
+            await self._answer(request, visit, visit.ask, None)
             return
         fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
         async with Retry(shared.engine.meter, shared.pool, caller.organisation_id, key, fingerprint) as retry:
@@ -75,44 +87,47 @@ class Door:
                 await self._send_kept(request, retry.response, replayed, stream=head.stream)
                 return
             act = Act(request.request_id, "gateway", self._operation, claim_id=retry.claim_id)
-            await self._answer(request, Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed)), retry)
+            visit.ask = Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed))
+            await self._answer(request, visit, visit.ask, retry)
 
-    async def respond_error(self, request: Request, error: AppError) -> None:
-        """Send an error in the format's own shape."""
-        await respond_error(request, self.wire, error)
-
-    async def _answer(self, request: Request, ask: Ask, retry: Retry | None) -> None:
-        terms = await find_terms(ask.caller, ask.head.model, self._shared.pool)
+    async def _answer(self, request: Request, visit: Visit, ask: Ask, retry: Retry | None) -> None:
+        terms = visit.terms = await find_terms(ask.caller, ask.head.model, self._shared.pool)
         seconds = wanted_seconds(request.header(HEADER), terms.alias)
         key = cache_key(ask) if seconds else None
         if key is None:
-            await self._call(request, ask, terms, retry, None)
+            await self._call(request, visit, ask, terms, retry, None)
             return
         cache = self._shared.engine.cache
         kept = await cache.find(key)
         if kept is not None:
-            await self._hit(request, ask, terms, retry, kept)
+            visit.cache = "hit"
+            await self._hit(request, visit, ask, terms, retry, kept)
             return
+        visit.cache = "miss"
         try:
-            await self._call(request, ask, terms, retry, Keeping(key, seconds))
+            await self._call(request, visit, ask, terms, retry, Keeping(key, seconds))
         finally:
             cache.leave(key)
 
-    async def _hit(self, request: Request, ask: Ask, terms: Terms, retry: Retry | None, kept: Kept) -> None:
+    async def _hit(
+        self, request: Request, visit: Visit, ask: Ask, terms: Terms, retry: Retry | None, kept: Kept
+    ) -> None:
         cost = await self._shared.engine.settle_hit(ask, terms, kept)
         if retry:
             retry.settled = True
+        visit.answer = kept.body
         headers = [(HEADER, b"hit"), (b"x-patchbay-credits", to_text(cost).encode())]
         await self._send_kept(request, kept.body, headers, stream=ask.head.stream)
 
     async def _call(
-        self, request: Request, ask: Ask, terms: Terms, retry: Retry | None, keeping: Keeping | None
+        self, request: Request, visit: Visit, ask: Ask, terms: Terms, retry: Retry | None, keeping: Keeping | None
     ) -> None:
-        async with self._shared.engine.call(ask, terms) as call:
+        call = visit.call = self._shared.engine.call(ask, terms)
+        async with call:
             if ask.head.stream:
-                await self._stream(request, call, retry, keeping)
+                await self._stream(request, visit, call, retry, keeping)
                 return
-            whole = call.whole
+            whole = visit.answer = call.whole
             await call.settle(response=whole if retry else None)
             if retry:
                 retry.settled = True
@@ -122,9 +137,11 @@ class Door:
                 await self._shared.engine.cache.put(keeping.key, whole, call.target.provider.name, keeping.seconds)
             await respond(request, 200, whole, headers=headers)
 
-    async def _stream(self, request: Request, call: Call, retry: Retry | None, keeping: Keeping | None) -> None:
-        stream = ByteStream(request)
-        kept: list[bytes] | None = [] if retry or keeping else None
+    async def _stream(
+        self, request: Request, visit: Visit, call: Call, retry: Retry | None, keeping: Keeping | None
+    ) -> None:
+        stream = ByteStream(request, on_gone=call.client_left)
+        kept: list[bytes] | None = [] if retry or keeping or visit.keeps_bodies else None
         headers = served_by(call)
         await stream.start([*headers, (HEADER, b"miss")] if keeping else headers)
         piece = b""
@@ -132,20 +149,22 @@ class Door:
             async for piece in call.pieces():
                 if kept is not None:
                     kept.append(piece)
-                if not await stream.send(piece):
-                    call.client_left()
-            whole = None if kept is None else b"".join([*kept, call.final])
+                await stream.send(piece)
+            whole = visit.answer = b"" if kept is None else b"".join([*kept, call.final])
             await call.settle(response=whole if retry else None)
             if retry:
                 retry.settled = True
-            if keeping and whole is not None and call.is_whole:
+            if keeping and call.is_whole:
                 await self._shared.engine.cache.put(keeping.key, whole, call.target.provider.name, keeping.seconds)
             await stream.end(call.final)
         except Exception as error:
             known = explain(request, error)
+            visit.fail(known)
             await stream.end(self.wire.error_event(known, request.request_id, piece))
         finally:
             stream.close()
+            if stream.gone and visit.error is None:
+                visit.status = CLIENT_CLOSED_REQUEST
 
     @staticmethod
     async def _send_kept(request: Request, kept: bytes, headers: Headers, *, stream: bool) -> None:
@@ -160,9 +179,8 @@ class Door:
 
 
 async def respond_error(request: Request, wire: Wire, error: AppError) -> None:
-    """Send an error as the vendor of this format does: what is not valid is a plain 400 there."""
-    status = 400 if isinstance(error, InvalidError) else error.status
-    await respond(request, status, wire.error_body(error, request.request_id), headers=error_headers(error))
+    """Send an error as the vendor of this format does."""
+    await respond(request, status_of(error), wire.error_body(error, request.request_id), headers=error_headers(error))
 
 
 async def identify(request: Request, shared: Shared, *, openai: bool) -> tuple[Grant, Caller]:

@@ -73,6 +73,7 @@ class Engine:
         self.router = router or Router()
         self.cache = cache or ResponseCache()
         self.left = 0
+        self.open = 0
 
     def call(self, ask: Ask, terms: Terms) -> "Call":
         """Return a call that is not yet under way."""
@@ -118,7 +119,7 @@ class Call:
         self._usage: TokenUsage | None = None
         self._bill: Bill | None = None
         self._began = time.monotonic()
-        self._first_ms = 0
+        self._first_seconds: float | None = None
         self._left = False
         self._cut = False
         self._cutting: asyncio.TimerHandle | None = None
@@ -143,12 +144,13 @@ class Call:
 
     async def _open(self) -> None:
         engine, ask = self._engine, self._ask
+        engine.open += 1
         engine.meter.check()
         bound = self._prompt_bound()
         await self._take_hold(bound)
         attempt = self._attempt_stream if ask.head.stream else self._attempt_whole
         self._place = await engine.router.run(self._terms.alias, ask.head, bound, attempt, self.tries)
-        self._first_ms = round((time.monotonic() - self._began) * 1000)
+        self._first_seconds = time.monotonic() - self._began
 
     def _prompt_bound(self) -> int:
         """A token is at least one byte of the body; pictures and what only the provider holds are bounded apart."""
@@ -240,6 +242,16 @@ class Call:
         return result.body
 
     @property
+    def first_seconds(self) -> float | None:
+        """From the call's beginning to its first bytes; None before them."""
+        return self._first_seconds
+
+    @property
+    def used(self) -> TokenUsage | None:
+        """What was used; None before the answer's end."""
+        return self._usage
+
+    @property
     def target(self) -> ModelTarget:
         """Which target serves."""
         return self._served.target
@@ -300,8 +312,8 @@ class Call:
             return
         self._left = True
         self._engine.left += 1
-        if self._pays_itself:
-            return  # what it did must be settled, however long that takes
+        if self._pays_itself or self._ask.act.claim_id:
+            return  # what it did must be settled, and a retry wants the whole answer, however long that takes
         if self._terms.catalogue.cut_policy == "cancel" or self._engine.left > MAX_LEFT:
             self._cut_off()
         else:
@@ -365,10 +377,12 @@ class Call:
 
     def _detail(self, target: ModelTarget) -> str:
         tries = [] if len(self.tries) == 1 else [msgspec.to_builtins(each) for each in self.tries]
-        return _encode(Detail(f"{target.provider.name}/{target.model}", self._first_ms, tries)).decode()
+        first_ms = round((self._first_seconds or 0.0) * 1000)
+        return _encode(Detail(f"{target.provider.name}/{target.model}", first_ms, tries)).decode()
 
     async def _close(self) -> None:
         """Give back what is held and not settled, and the place at the provider."""
+        self._engine.open -= 1
         if self._left:
             self._engine.left -= 1
             self._left = False

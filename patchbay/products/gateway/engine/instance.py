@@ -5,5 +5,10 @@ from django.conf import settings
 from patchbay.products.gateway.engine.books import KernelMeter
 from patchbay.products.gateway.engine.caching import RedisStore, ResponseCache
 from patchbay.products.gateway.engine.calls import Engine
+from patchbay.products.gateway.engine.metrics import BREAKERS, OPEN_CALLS, WAITING_CALLS
 
 ENGINE = Engine(meter=KernelMeter(), cache=ResponseCache(store=RedisStore() if settings.REDIS_URL else None))
+
+BREAKERS.watch(ENGINE.router.breaker_states)
+WAITING_CALLS.watch(ENGINE.router.waiting_calls)
+OPEN_CALLS.watch(lambda: ENGINE.open)

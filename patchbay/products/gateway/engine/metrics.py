@@ -16,7 +16,7 @@ RETRIES = Counter("patchbay_gateway_retries", "Tries after the first one", ("mod
 CACHE = Counter("patchbay_gateway_cache", "Requests that may be answered from the cache", ("model", "result"))
 UPSTREAM_ERRORS = Counter("patchbay_gateway_upstream_errors", "Failed tries at providers", ("provider", "kind"))
 BREAKERS = Gauge("patchbay_gateway_breaker", "0 closed, 1 half open, 2 open", ("provider",), fold="max")
-OPEN_CALLS = Gauge("patchbay_gateway_open_calls", "Calls that hold credits now")
+OPEN_CALLS = Gauge("patchbay_gateway_open_calls", "Calls under way")
 WAITING_CALLS = Gauge("patchbay_gateway_waiting_calls", "Calls that wait for room at a provider", ("provider",))
 
 _STATUSES = {status: str(status) for status in range(100, 600)}
