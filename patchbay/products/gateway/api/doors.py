@@ -25,7 +25,7 @@ from patchbay.products.gateway.engine.contracts import Ask
 from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
 from patchbay.products.gateway.engine.limits import Limits
 from patchbay.products.gateway.engine.terms import Terms, find_terms
-from patchbay.products.gateway.wire.contracts import Wire
+from patchbay.products.gateway.wire.contracts import Head, Wire
 
 BODY_LIMIT = 32 * 1024 * 1024
 
@@ -75,6 +75,11 @@ class Door:
         head = self.wire.read(raw)
         visit.model = head.model
         require_reachable(grant, head.model)
+        await self._serve(request, caller, head, raw)
+
+    async def _serve(self, request: Request, caller: Caller, head: Head, raw: bytes) -> None:
+        """Answer a caller who may ask for this model here."""
+        shared = self._shared
         if (key := read_idempotency_key(request)) is None:
             act = Act(request.request_id, "gateway", self._operation)
             visit.ask = Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed))

@@ -17,6 +17,7 @@ from patchbay.products.gateway.api import shapes
 from patchbay.products.gateway.api.count_tokens import CountDoor
 from patchbay.products.gateway.api.doors import Door, Shared
 from patchbay.products.gateway.api.models import ModelsDoor
+from patchbay.products.gateway.api.page_door import PageDoor
 from patchbay.products.gateway.engine.instance import ENGINE
 from patchbay.products.gateway.engine.limits import LIMITS
 from patchbay.products.gateway.wire.table import WIRES
@@ -119,7 +120,22 @@ def _anthropic_routes(shared: Shared) -> Sequence[Route]:
 
 def _model_routes(shared: Shared) -> Sequence[Route]:
     models = ModelsDoor(shared)
+    playground = PageDoor(WIRES["chat"], shared, operation="chat")
     return (
+        Route(
+            "POST",
+            "/gateway/playground/completions",
+            playground.serve,
+            operation_id="create_playground_completion",
+            summary="Complete a chat from the playground",
+            permission="session",
+            tag="models",
+            request=shapes.ChatCompletionBody,
+            streams=True,
+            errors=ERRORS,
+            documented=False,
+            respond_error=playground.respond_error,
+        ),
         Route(
             "GET",
             "/v1/models",

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from patchbay.lib.actor import Actor
 from patchbay.lib.pages import PageRequest
 
 
@@ -25,6 +26,10 @@ class Tab:
 TABS = (
     Tab("overview", "Overview"),
     Tab("requests", "Requests"),
+    Tab("models", "Models", for_all=True),
+    Tab("providers", "Providers"),
+    Tab("rules", "Rules"),
+    Tab("playground", "Playground", for_all=True),
 )
 
 
@@ -38,3 +43,16 @@ def page(request: PageRequest, template: str, tab: str, context: dict[str, Any],
         "is_staff": request.actor.is_staff,
     }
     return render(request, f"gateway/{template}.html", shared | context, status=status)
+
+
+def require_owner_of(actor: Actor, *, platform: bool) -> str | None:
+    """Return to whom a provider or model belongs that this actor may change: None is the platform.
+
+    ForbiddenError for all but staff there, and for all but owners in their organisation.
+    """
+    if platform:
+        actor.require_staff()
+        return None
+    if not actor.is_staff:
+        actor.require("owner")
+    return actor.organisation_id

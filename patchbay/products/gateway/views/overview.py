@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
 from patchbay.lib.charts import Chart, Series, stack
@@ -38,7 +39,9 @@ DEFAULT = RANGES[1]
 @require_GET
 @signed_in
 def overview(request: PageRequest) -> HttpResponse:
-    request.actor.require("editor")
+    """Viewers, who see models alone, are led to those."""
+    if request.actor.role == "viewer":
+        return redirect("gateway:models")
     chosen = next((each for each in RANGES if each.key == request.GET.get("range")), DEFAULT)
     now = datetime.now(UTC)
     seen = queries.overview(request.actor.organisation_id, since=now - chosen.length, until=now, step=chosen.step)

@@ -15,7 +15,7 @@ export async function* events(response) {
   }
 }
 
-// A ping is a comment and has no data.
+// A ping is a comment and has no data; [DONE] is how OpenAI's format ends.
 function parse(block) {
   let event = "message";
   const data = [];
@@ -23,5 +23,6 @@ function parse(block) {
     if (line.startsWith("event:")) event = line.slice(6).trim();
     if (line.startsWith("data:")) data.push(line.slice(5).trimStart());
   }
-  return data.length ? { event, data: JSON.parse(data.join("\n")) } : null;
+  const text = data.join("\n");
+  return text && text !== "[DONE]" ? { event, data: JSON.parse(text) } : null;
 }

@@ -1,0 +1,108 @@
+// The playground: asks the chosen model, shows the answer as it is written, then what it used and cost.
+import { $ } from "./dom.js";
+import { events } from "./sse.js";
+
+const form = $("#playground");
+const answer = $("#answer");
+const result = $("#result");
+const clock = $("[data-clock]");
+const stopper = $("[data-stop]", form);
+let running = null;
+
+function body(stream) {
+  const { model, system, message, max_tokens } = Object.fromEntries(new FormData(form));
+  const messages = [{ role: "user", content: message }];
+  if (system.trim()) messages.unshift({ role: "system", content: system });
+  return { model, messages, max_tokens: Number(max_tokens), ...(stream ? { stream: true } : {}) };
+}
+
+async function ask() {
+  const begun = performance.now();
+  running = new AbortController();
+  setBusy(true);
+  answer.textContent = "";
+  result.replaceChildren();
+  let id = null;
+  try {
+    const response = await fetch(form.dataset.completions, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body(true)),
+      signal: running.signal,
+    });
+    id = response.headers.get("x-request-id");
+    if (!response.ok) throw new Error((await response.json()).error.message);
+    await receive(response, begun);
+    await showResult(id);
+  } catch (error) {
+    await explain(error, id);
+  }
+  setBusy(false);
+}
+
+async function receive(response, begun) {
+  for await (const { data } of events(response)) {
+    if (data.error) throw new Error(data.error.message);
+    const piece = data.choices?.[0]?.delta?.content;
+    if (!piece) continue;
+    if (!answer.textContent) clock.textContent = `First word after ${Math.round(performance.now() - begun)} ms`;
+    answer.append(piece);
+    answer.scrollTop = answer.scrollHeight;
+  }
+}
+
+// An answer that was stopped is read to its end by the server, or billed for what was written: the log says which.
+async function explain(error, id) {
+  const line = document.createElement("p");
+  line.className = "led wraps";
+  const stopped = error.name === "AbortError";
+  line.dataset.tone = stopped ? "off" : "danger";
+  line.textContent = stopped ? "Stopped. What was written until then may be charged; the request log says." : error.message;
+  if (!stopped) line.setAttribute("role", "alert");
+  result.replaceChildren(line);
+}
+
+async function showResult(id) {
+  const response = await fetch(form.dataset.results + encodeURIComponent(id));
+  if (response.ok) result.innerHTML = await response.text();
+  const balance = $("[data-balance]");
+  const left = balance && (await fetch(balance.dataset.balance).catch(() => null));
+  if (left?.ok) balance.innerHTML = await left.text();
+}
+
+function setBusy(state) {
+  if (state) clock.textContent = "Asking";
+  else if (clock.textContent === "Asking") clock.textContent = "";
+  answer.setAttribute("aria-busy", state);
+  $("[type=submit]", form).disabled = state;
+  stopper.disabled = !state;
+  if (!state) running = null;
+}
+
+// One line for a shell: single quotes inside are closed, escaped and opened again.
+function curl() {
+  const quoted = JSON.stringify(body(false)).replaceAll("'", "'\\''");
+  return [
+    `curl ${form.dataset.base}/v1/chat/completions`,
+    '-H "Authorization: Bearer $PATCHBAY_API_KEY"',
+    '-H "Content-Type: application/json"',
+    `-d '${quoted}'`,
+  ].join(" \\\n  ");
+}
+
+function keepCurl() {
+  $("[data-curl]", form).dataset.copyText = curl();
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!running) ask();
+});
+form.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+  event.preventDefault();
+  form.requestSubmit();
+});
+form.addEventListener("input", keepCurl);
+stopper.addEventListener("click", () => running?.abort());
+keepCurl();
