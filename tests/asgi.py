@@ -40,9 +40,14 @@ async def call(
     body: bytes | list[bytes] = b"",
     headers: dict[str, str] | None = None,
     leave_when: Callable[[Answer], bool] | None = None,
+    leaving: asyncio.Event | None = None,
+    stuck_when: Callable[[Answer], bool] | None = None,
     seconds: float = 10.0,
 ) -> Answer:
-    """Make one request; `value` is sent as JSON, a list of bytes in pieces. The client hangs up on `leave_when`."""
+    """Make one request; `value` is sent as JSON, a list of bytes in pieces.
+
+    The client hangs up on `leave_when`, or once `leaving` is set; from `stuck_when` on it takes nothing any more.
+    """
     path, _, query = path.partition("?")
     if value is not None:
         body = json.dumps(value).encode()
@@ -62,7 +67,7 @@ async def call(
         "headers": [(name.lower().encode(), text.encode()) for name, text in (headers or {}).items()],
     }
     answer = Answer()
-    gone = asyncio.Event()
+    gone = leaving or asyncio.Event()
     unread = list(pieces)
 
     async def receive() -> Message:
@@ -83,6 +88,8 @@ async def call(
             answer.complete = not message.get("more_body", False)
         if leave_when and leave_when(answer):
             gone.set()
+        if stuck_when and stuck_when(answer):
+            await asyncio.Event().wait()
 
     async with asyncio.timeout(seconds):
         await app(scope, receive, send)

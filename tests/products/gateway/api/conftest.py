@@ -45,6 +45,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "embeddings": {"input": "Say something of some length, please."},
 }
 SILENCE_SECONDS = 0.3
+_CLIENT = ("leave_when", "leaving", "stuck_when")
 
 
 class Notes:
@@ -107,10 +108,9 @@ class House:
         self, door: str, model: str, *, stream: bool = False, secret: str = "sme_live_one", **more: Any
     ) -> Answer:
         headers = {"authorization": f"Bearer {secret}"} | more.pop("headers", {})
-        sending = {name: more.pop(name) for name in ("leave_when", "app") if name in more}
+        sending = {name: more.pop(name) for name in _CLIENT if name in more}
         value = {"model": model} | BODIES[door] | ({"stream": True} if stream else {}) | more
-        app = sending.pop("app", self.app)
-        return await call(app, "POST", PATHS[door], value=value, headers=headers, seconds=20, **sending)
+        return await call(self.app, "POST", PATHS[door], value=value, headers=headers, seconds=20, **sending)
 
     @staticmethod
     def _idle() -> list[Connection]:
