@@ -35,12 +35,12 @@ class CountDoor:
         await watch(request, WIRE, "count_tokens", self._serve)
 
     async def _serve(self, request: Request, visit: Visit) -> None:
-        grant, caller = await identify(request, self._shared, openai=False)
+        _, caller = await identify(request, self._shared, openai=False)
         visit.caller = caller
         raw = await request.body(BODY_LIMIT)
         head = WIRE.read(raw)
         visit.model = head.model
-        require_reachable(grant, head.model)
+        require_reachable(caller, head.model)
         terms = visit.terms = await find_terms(caller, head.model, self._shared.pool)
         act = Act(request.request_id, "gateway", "count_tokens")
         ask = Ask(caller, act, WIRE, head, raw, pass_on(request, self._passed))

@@ -25,7 +25,7 @@ from patchbay.products.gateway.engine.contracts import Ask
 from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
 from patchbay.products.gateway.engine.limits import Limits
 from patchbay.products.gateway.engine.terms import Terms, find_terms
-from patchbay.products.gateway.wire.contracts import Head, Wire
+from patchbay.products.gateway.wire.contracts import Wire
 
 BODY_LIMIT = 32 * 1024 * 1024
 
@@ -67,19 +67,18 @@ class Door:
         """Send an error in the format's own shape."""
         await respond_error(request, self.wire, error)
 
+    async def _identify(self, request: Request) -> Caller:
+        """Return who asks and pays, having taken one request from their rates."""
+        _, caller = await identify(request, self._shared, openai=self._openai)
+        return caller
+
     async def _serve(self, request: Request, visit: Visit) -> None:
         shared = self._shared
-        grant, caller = await identify(request, shared, openai=self._openai)
-        visit.caller = caller
+        caller = visit.caller = await self._identify(request)
         raw = await request.body(BODY_LIMIT)
         head = self.wire.read(raw)
         visit.model = head.model
-        require_reachable(grant, head.model)
-        await self._serve(request, caller, head, raw)
-
-    async def _serve(self, request: Request, caller: Caller, head: Head, raw: bytes) -> None:
-        """Answer a caller who may ask for this model here."""
-        shared = self._shared
+        require_reachable(caller, head.model)
         if (key := read_idempotency_key(request)) is None:
             act = Act(request.request_id, "gateway", self._operation)
             visit.ask = Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed))
@@ -207,9 +206,9 @@ async def identify(request: Request, shared: Shared, *, openai: bool) -> tuple[G
     return grant, caller
 
 
-def require_reachable(grant: Grant, model: str) -> None:
+def require_reachable(caller: Caller, model: str) -> None:
     """Raise ForbiddenError when a key for one plug asks for another model; which plug it is, the plugs check."""
-    if grant.plug_id is not None and not model.startswith(PLUG_PREFIX):
+    if caller.plug_id is not None and not model.startswith(PLUG_PREFIX):
         raise ForbiddenError(
             "This key is for one plug and reaches no other model.",
             next_step="Ask the plug itself (model plug/<slug>), or use a key of the whole organisation.",

@@ -159,8 +159,8 @@ async def served(house: House) -> AsyncIterator[int]:
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
-        while not server.started:
-            await asyncio.sleep(0.005)  # noqa: ASYNC110  it says so nowhere but in its state
+        while not server.started:  # noqa: ASYNC110  it says so nowhere but in its state
+            await asyncio.sleep(0.005)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:

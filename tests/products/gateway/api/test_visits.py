@@ -1,4 +1,4 @@
-"""What is told of each request at a door: to the metrics once, to the log why it failed, and, opted in, what was said."""
+"""What is told of each request at a door: to the metrics once, to the log why it failed, opted in what was said."""
 
 from typing import Any
 
