@@ -42,6 +42,12 @@ def amount(micro: int) -> SafeString:
 
 
 @register.filter
+def count(number: int | None) -> str:
+    """Show a whole number with its thousands apart: `476164` → 476,164; None and nothing as 0."""
+    return f"{number or 0:,}"
+
+
+@register.filter
 def ago(moment: datetime | None) -> SafeString:
     """Show how long ago (or until) a time is, with the exact time as its title."""
     if moment is None:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from patchbay.products.gateway.contracts import Balancing, CutPolicy
 
+_KINDS = {"openai": "OpenAI", "anthropic": "Anthropic", "offline": "Built in"}
+
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
@@ -35,6 +37,11 @@ class ProviderView:
     created_at: datetime | None
     keys: tuple[KeyView, ...] = ()
     from_settings: bool = False
+
+    @property
+    def speaks(self) -> str:
+        """Its kind as it is said."""
+        return _KINDS.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def test_it_counts_what_happened_and_draws_it(client: Client, owner: Membership)
     assert "1 of 4 requests failed" in page
     assert "25.00 %" in page
     assert "7<small>.944</small>" in page, "three times 2.648"
-    assert "9327" in page, "tokens in and out"
+    assert "9,327" in page, "tokens in and out"
     assert page.count('class="bars"') == 4
     assert page.count("As a table") == 4
     assert "not-ours" not in page

@@ -133,7 +133,7 @@ def test_what_an_answer_used_and_cost_is_a_fragment(client: Client, owner: Membe
     request_id = requests.success(owner.organisation_id, detail={"target": "openai/gpt-4.1", "first_ms": 698})
     page = client.get(f"/gateway/playground/results/{request_id}").content.decode()
     assert "<html" not in page
-    for said in ("openai/gpt-4.1, 1 try", "3184 ms", "after 698 ms", "2<small>.648</small>", "691"):
+    for said in ("openai/gpt-4.1, 1 try", "3,184 ms", "after 698 ms", "2<small>.648</small>", "691"):
         assert said in " ".join(page.split())
     assert f"/gateway/requests/{request_id}" in page
 

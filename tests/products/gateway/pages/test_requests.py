@@ -104,7 +104,7 @@ def test_a_failure_says_what_happened_what_it_cost_and_what_to_do(client: Client
     assert "The model provider does not answer" in page
     assert "Nothing was charged" in page
     assert "Try again in a moment." in page
-    assert "no answer after 3000 ms: unreachable" in page
+    assert "no answer after 3,000 ms: unreachable" in page
 
 
 def test_bodies_are_shown_where_they_are_kept_and_are_never_markup(client: Client, owner: Membership) -> None:
