@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sqlite test-postgres check fmt assets wheel lock clean \
-	bench-ledger bench-search bench-ingest bench-gateway questions chaos chaos-processes soak
+	bench-ledger bench-search bench-ingest bench-gateway questions chaos chaos-processes fire soak
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ chaos: $(STAMP)/dev ## kill the server 100 times under load and count the money
 	@$(BIN)/python -m benchmarks.chaos
 chaos-processes: $(STAMP)/dev $(STAMP)/debian ## the same over four processes, PostgreSQL and Redis: one of them is killed, or all
 	@$(BIN)/python -m benchmarks.chaos --database postgres --workers 4
+fire: $(STAMP)/dev $(STAMP)/debian ## 1,000 calls at once by every route over four processes against a small balance, on both databases
+	@$(BIN)/python -m benchmarks.fire --database sqlite
+	@$(BIN)/python -m benchmarks.fire --database postgres
 
 clean: ## remove what was built; keeps the data folder
 	@rm -rf $(VENV) $(STAMP) build dist node_modules tests/clients/node/node_modules patchbay/web/static/vendor patchbay/web/staticfiles

@@ -134,9 +134,11 @@ class LocalAnswer:
         await self._pieces.aclose()
 
     async def _events(self, frame: Frame) -> AsyncGenerator[bytes, None]:
+        piece = await self._next()  # a model that refuses does so before anything has left
         yield frame.event({"role": "assistant", "content": ""})
-        while isinstance(piece := await self._next(), Delta):
+        while isinstance(piece, Delta):
             yield frame.event({"content": piece.text})
+            piece = await self._next()
         yield frame.event({}, piece.reason)
         if piece.usage is not None:
             yield frame.usage_event(piece.usage)

@@ -1,0 +1,29 @@
+"""Calls all at once by every route over two processes: exact to the micro-credit, and nobody refused who can pay."""
+
+from benchmarks import fire
+from tests.redis_server import redis_server
+
+CALLS = 120
+CAPPED = 40
+
+
+def figures(database_url: str) -> dict[str, int]:
+    with redis_server() as redis:
+        return fire.run(requests=CALLS, capped=CAPPED, workers=2, database_url=database_url, redis_url=redis.url)
+
+
+def exact(found: dict[str, int]) -> None:
+    assert found["overspent_micro"] == 0
+    assert found["served_uncharged"] == found["charged_unserved"] == 0
+    assert found["refused_wrongly"] == 0, "credits covered it"
+    assert found["capped_served"] == fire.CAPPED_SERVES
+    assert found["other"] == found["ledger_faults"] == 0
+    assert found["served"] > CALLS // 2
+
+
+def test_money_is_exact_under_fire_on_sqlite() -> None:
+    exact(figures(""))
+
+
+def test_money_is_exact_under_fire_on_postgresql(postgres_url: str) -> None:
+    exact(figures(postgres_url))
