@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from patchbay.kernel.accounts.models import Membership
 from patchbay.lib.asgi.routing import Dispatcher
+from patchbay.products.gateway.api import routes
 from patchbay.products.gateway.contracts import OFFLINE_MODEL
 from patchbay.products.gateway.engine import registry
 from patchbay.products.gateway.wire.contracts import TokenUsage
@@ -65,6 +66,10 @@ class Site:
         usage = TokenUsage(prompt=1200, completion=34, cached=0)
         registry.register_local(OFFLINE_MODEL, FakeModel(*pieces, usage=usage))
 
+    def fails(self, error: Exception) -> None:
+        """Let the model fail before its first word from now on."""
+        registry.register_local(OFFLINE_MODEL, FakeModel("never said", error=error))
+
 
 @pytest.fixture
 def site(ledger_runtime: Any, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[Site]:
@@ -74,7 +79,7 @@ def site(ledger_runtime: Any, monkeypatch: pytest.MonkeyPatch, settings: Any, tm
     owner = factories.membership(company="Larkfield Group", email="mara@larkfield.example", name="Mara Lindqvist")
     server = uvicorn.Server(
         uvicorn.Config(
-            Dispatcher(chat.ROUTES, get_asgi_application()),
+            Dispatcher((*routes.ROUTES, *chat.ROUTES), get_asgi_application()),
             port=0,
             log_level="warning",
             log_config=None,

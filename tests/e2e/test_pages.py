@@ -14,6 +14,7 @@ from patchbay.kernel.keys import services as keys
 from patchbay.kernel.usage import services as usage
 from patchbay.products.plugs import services as plugs
 from tests.e2e.conftest import Site, Window
+from tests.factories import gateway, requests
 
 OPEN = ("/login", "/register", "/password/reset", "/docs", "/docs/errors", "/mail", "/no/such/page")
 SIGNED_IN = (
@@ -30,6 +31,15 @@ SIGNED_IN = (
     "/settings",
     "/plugs/terms/sessions",
     "/settings/sessions/others",
+    "/gateway",
+    "/gateway?range=30d",
+    "/gateway/requests",
+    "/gateway/models",
+    "/gateway/models/new",
+    "/gateway/providers",
+    "/gateway/providers/new",
+    "/gateway/rules",
+    "/gateway/playground",
     "/password/change",
 )
 FIRST_LOAD = 120 * 1024
@@ -48,7 +58,18 @@ def furnished(site: Site) -> list[str]:
     usage.set_organisation_budget(actor=actor, cap_micro=5_000_000_000)
     event = audit.list_events(actor.organisation_id).data[0]
     start = text.decode().index("Invoices") - 8
+    provider, model = gateway.own_model(actor)
+    failed = requests.failure(actor.organisation_id)
+    served = requests.success(actor.organisation_id, lines=requests.COST_LINES, detail={"first_ms": 698})
     return [
+        f"/gateway/requests/{served}",
+        f"/gateway/requests/{failed}",
+        f"/gateway/models/{model.id}",
+        f"/gateway/models/{model.id}/delete",
+        f"/gateway/providers/{provider.id}",
+        f"/gateway/providers/{provider.id}/delete",
+        f"/gateway/providers/{provider.id}/keys/{provider.keys[0].id}/rotate",
+        f"/gateway/providers/{provider.id}/keys/{provider.keys[0].id}/remove",
         f"/plugs/terms/documents/{document.id}?version=1&start={start}&end={start + 20}",
         f"/plugs/terms/documents/{document.id}/delete",
         f"/api-keys/{created.key.id}/change",

@@ -15,7 +15,8 @@ from patchbay.products.gateway.contracts import DEFAULT_CONTEXT_TOKENS
 from patchbay.products.gateway.queries.shapes import AliasView
 
 PREFIX = "targets"
-ACTIONS = ("add", "remove", "up", "down")
+ACTIONS = ("add", "drop", "up", "down")
+"""Names of the buttons. None is a method of a form in the browser, which a control of that name would hide."""
 
 
 class AliasForm(forms.Form):
@@ -151,7 +152,7 @@ def _change(rows: list[dict[str, Any]], action: str, at: int) -> tuple[str, int]
     if action == "add":
         rows.append({})
         return "provider", len(rows) - 1
-    if action == "remove":
+    if action == "drop":
         if len(rows) > 1:
             rows.pop(at)
         return "provider", min(at, len(rows) - 1)

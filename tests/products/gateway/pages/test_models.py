@@ -110,13 +110,13 @@ def test_the_editor_shows_a_model_as_it_is_and_saving_it_changes_nothing_of_its_
     ("pressed", "expected", "focused"),
     [
         ({"add": "1"}, ["a", "b", "c", ""], 'name="targets-3-provider"'),
-        ({"remove": "1"}, ["a", "c"], 'name="targets-1-provider"'),
+        ({"drop": "1"}, ["a", "c"], 'name="targets-1-provider"'),
         ({"up": "2"}, ["a", "c", "b"], 'name="up"'),
         ({"up": "1"}, ["b", "a", "c"], 'name="down"'),
         ({"down": "1"}, ["a", "c", "b"], 'name="up"'),
         ({"up": "0"}, ["a", "b", "c"], ""),
         ({"down": "99"}, ["a", "b", "c"], ""),
-        ({"remove": "nonsense"}, ["b", "c"], 'name="targets-0-provider"'),
+        ({"drop": "nonsense"}, ["b", "c"], 'name="targets-0-provider"'),
     ],
 )
 @pytest.mark.parametrize("in_place", [False, True])
@@ -146,7 +146,7 @@ def test_rows_are_changed_by_buttons_without_a_script_and_what_was_typed_stays(
 
 def test_the_last_row_cannot_be_removed(client: Client, provider: ProviderView) -> None:
     sent = rows({"provider": provider.id, "model": "a"})
-    assert models_in(client.post("/gateway/models/new", sent | {"remove": "0"}).content.decode()) == ["a"]
+    assert models_in(client.post("/gateway/models/new", sent | {"drop": "0"}).content.decode()) == ["a"]
 
 
 @pytest.mark.parametrize(
