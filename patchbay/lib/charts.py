@@ -44,10 +44,6 @@ class Chart:
     columns: tuple[Column, ...]
     top: str
 
-    @property
-    def empty(self) -> bool:
-        return all(part.percent == "0.00" for column in self.columns for part in column.parts)
-
 
 def stack(
     question: str,

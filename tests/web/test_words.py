@@ -1,6 +1,7 @@
 """Amounts, times and sizes are said exactly."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,11 @@ def plain(html: str) -> str:
 )
 def test_an_amount_keeps_every_decimal_that_says_something(micro: int, shown: str) -> None:
     assert plain(words.amount(micro)) == shown
+
+
+@pytest.mark.parametrize(("number", "shown"), [(476_164, "476,164"), (0, "0"), (None, "0"), ("", "0")])
+def test_a_count_keeps_its_thousands_apart_and_nothing_is_zero(number: Any, shown: str) -> None:
+    assert words.count(number) == shown
 
 
 @given(st.integers(min_value=-(10**15), max_value=10**15))

@@ -22,7 +22,6 @@ async function ask() {
   setBusy(true);
   answer.textContent = "";
   result.replaceChildren();
-  let id = null;
   try {
     const response = await fetch(form.dataset.completions, {
       method: "POST",
@@ -30,12 +29,11 @@ async function ask() {
       body: JSON.stringify(body(true)),
       signal: running.signal,
     });
-    id = response.headers.get("x-request-id");
     if (!response.ok) throw new Error((await response.json()).error.message);
     await receive(response, begun);
-    await showResult(id);
+    await showResult(response.headers.get("x-request-id"));
   } catch (error) {
-    await explain(error, id);
+    explain(error);
   }
   setBusy(false);
 }
@@ -51,8 +49,8 @@ async function receive(response, begun) {
   }
 }
 
-// An answer that was stopped is read to its end by the server, or billed for what was written: the log says which.
-async function explain(error, id) {
+// An answer that was stopped is read on by the server, or billed for what was written: the organisation's rules say.
+function explain(error) {
   const line = document.createElement("p");
   line.className = "led wraps";
   const stopped = error.name === "AbortError";
