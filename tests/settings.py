@@ -18,6 +18,9 @@ if url := os.environ.get("PATCHBAY_TEST_DATABASE_URL"):
 from patchbay.config.settings import *  # noqa: F403
 from patchbay.config.settings import DATA_DIR, DATABASES
 
+# Each of several test processes has an epoch of its own: another's changes would empty the caches that a test fills.
+EPOCH_FILE = DATA_DIR / f"epoch-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # A file, not memory: threads and processes of a test must see one database, as they do in the product.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}

@@ -25,7 +25,7 @@ def insufficient(amount_micro: int, available_micro: int) -> InsufficientCredits
 class CapReachedError(AppError):
     """A cap on what may be spent in a month leaves too little for the hold; the balance was not asked."""
 
-    status = 402
+    status, code, title = 402, "cap_reached", "A monthly cap is reached"
     advice = "Wait for the next month, or have an owner or editor raise the cap."
 
 
