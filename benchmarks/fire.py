@@ -2,10 +2,10 @@
 
 `python -m benchmarks.fire [--requests 1000] [--workers 4] [--database sqlite|postgres]`
 
-Three organisations ask at the same time. The *small* one has credits for about a third of its calls: nothing may be
-spent beyond them, what is charged is what was served, and at the end they do not cover another call. The *covered* one
-has exactly what its calls may cost at worst: nobody may be refused. A *capped* key may spend what ten calls cost:
-exactly ten are served.
+Three organisations ask at the same time, the first two half of the requests each. The *small* one has credits for
+about a third of its calls: nothing may be spent beyond them, what is charged is what was served, and at the end they
+do not cover another call. The *covered* one has what its calls may cost at worst, of models to the micro-credit, of
+plugs with room to spare: nobody may be refused. A *capped* key may spend what ten calls cost: ten are served.
 """
 
 import argparse
