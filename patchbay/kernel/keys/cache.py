@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db import transaction
 
 from patchbay.kernel.keys.contracts import Grant, Refusal
 from patchbay.lib.shared.state import epoch
 
 SECONDS = 60  # on other machines, without Redis, a revoked key ends within this
+ALONE_SECONDS = 900  # where every process sees the epoch: a file database, or Redis; many keys are costly to read anew
 REFUSED_SECONDS = 5  # a key made on another machine is known within this
 MAX_GRANTS = 20_000
 FLOOD = 64  # refused keys under one generation, after which one look at all digests answers for the rest
@@ -25,6 +27,12 @@ FLOOD = 64  # refused keys under one generation, after which one look at all dig
 def changed() -> None:
     """Drop every process's grants and refusals once the caller's transaction has committed."""
     transaction.on_commit(lambda: epoch().bump() and None)
+
+
+def max_age() -> float:
+    """Return for how many seconds what was learned may be used though the epoch stands still."""
+    everyone_sees = bool(settings.REDIS_URL) or "sqlite" in settings.DATABASES["default"]["ENGINE"]
+    return ALONE_SECONDS if everyone_sees else SECONDS
 
 
 def announced() -> None:
@@ -41,6 +49,7 @@ class Generation:
     grants: dict[str, Grant] = field(default_factory=dict)
     refused: dict[str, tuple[float, Refusal]] = field(default_factory=dict)
     usable: tuple[float, frozenset[str]] | None = None
+    max_age: float = field(default_factory=lambda: max_age())
     looking: threading.Lock = field(default_factory=threading.Lock)
 
     def remember(self, digest: str, grant: Grant) -> None:
@@ -77,7 +86,7 @@ class GrantCache:
     def find(self, digest: str) -> Grant | None:
         """Return a grant that is known, current and not expired."""
         generation = self._generation
-        if generation.epoch != epoch().read() or time.monotonic() - generation.born >= SECONDS:
+        if generation.epoch != epoch().read() or time.monotonic() - generation.born >= generation.max_age:
             return None
         grant = generation.grants.get(digest)
         return None if grant is None or grant.expired else grant
@@ -86,6 +95,6 @@ class GrantCache:
         """Return the generation to load into; take it before reading the database."""
         now = epoch().read()
         generation = self._generation
-        if generation.epoch != now or time.monotonic() - generation.born >= SECONDS:
+        if generation.epoch != now or time.monotonic() - generation.born >= generation.max_age:
             generation = self._generation = Generation(epoch=now, born=time.monotonic())
         return generation

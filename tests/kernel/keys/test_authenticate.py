@@ -145,7 +145,7 @@ def test_a_flood_of_unknown_keys_asks_the_database_a_bounded_number_of_times(
     owner: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "REFUSED_SECONDS", 3600)  # a slow machine's flood stays within one of them
-    monkeypatch.setattr(cache, "SECONDS", 3600)
+    monkeypatch.setattr(cache, "max_age", lambda: 3600.0)
     known = factories.key(owner).secret
     with CaptureQueriesContext(connection) as queries:
         for _ in range(2_000):
@@ -280,3 +280,17 @@ def test_a_key_revoked_in_one_process_is_refused_in_the_other_at_once(other: Con
     assert ask(made.secret) == (True, True)
     services.revoke_key(actor=owner, key_id=made.key.id)
     assert ask(made.secret) == (False, False)
+
+
+def test_what_was_learned_lasts_longer_where_every_process_sees_the_epoch(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = settings.DATABASES["default"]
+    settings.REDIS_URL = ""
+    monkeypatch.setitem(database, "ENGINE", "django.db.backends.postgresql")
+    assert cache.max_age() == cache.SECONDS
+    settings.REDIS_URL = "redis://localhost:6379/0"
+    assert cache.max_age() == cache.ALONE_SECONDS
+    settings.REDIS_URL = ""
+    monkeypatch.setitem(database, "ENGINE", "django.db.backends.sqlite3")
+    assert cache.max_age() == cache.ALONE_SECONDS
