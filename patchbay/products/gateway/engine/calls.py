@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import msgspec
 
-from patchbay.kernel.ledger.errors import InsufficientCreditsError
+from patchbay.kernel.ledger.errors import CapReachedError, InsufficientCreditsError
 from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN, Quantities
 from patchbay.lib.http import ClosedError, HttpError, HttpTimeoutError
 from patchbay.lib.ids import new_id
@@ -182,7 +182,7 @@ class Call:
             return
         try:
             self._hold = await self._hold_for(prompt_bound, output)
-        except InsufficientCreditsError:
+        except (InsufficientCreditsError, CapReachedError):
             if not output or head.max_output_tokens is not None:
                 raise
             await self._hold_what_is_left(prompt_bound)
@@ -201,7 +201,7 @@ class Call:
                 self._limit = LEAST_OUTPUT_TOKENS
             try:
                 self._hold = await self._hold_for(prompt_bound, self._limit * self._ask.head.choices)
-            except InsufficientCreditsError:
+            except (InsufficientCreditsError, CapReachedError):
                 if self._limit == LEAST_OUTPUT_TOKENS:
                     raise
             else:

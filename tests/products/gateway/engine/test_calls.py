@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from patchbay.kernel.ledger.errors import InsufficientCreditsError
+from patchbay.kernel.ledger.errors import InsufficientCreditsError, KeyCapError
 from patchbay.lib.errors import AppError, UnavailableError
 from patchbay.lib.http import BrokenBodyError, ConnectError
 from patchbay.products.gateway import errors
@@ -18,6 +18,20 @@ from tests.fakes.provider import DONE, Bench, FakeAnswer, ask, event, refusal, u
 
 HELLO = (event("Hello "), event("you"), event(finish="stop"))
 TESTER = Caller(organisation_id="org_1", requests_per_minute=60, environment="test")
+
+
+class CappedMeter(FakeMeter):
+    """Has credits, but refuses what is above a key's cap."""
+
+    def __init__(self, cap_micro: int) -> None:
+        super().__init__()
+        self.cap_micro = cap_micro
+
+    async def hold(self, caller: Caller, amount_micro: int) -> int:
+        if amount_micro > self.cap_micro:
+            self.amounts.append(amount_micro)
+            raise KeyCapError
+        return await super().hold(caller, amount_micro)
 
 
 @pytest.fixture
@@ -69,6 +83,13 @@ async def test_the_last_credits_buy_a_shorter_answer_when_the_client_set_no_limi
     await run(bench, bench.terms(bench.target("a", whole())), ask(max_tokens=None))
     limit = bench.transports["a"].bodies[0]["max_tokens"]
     assert calls.LEAST_OUTPUT_TOKENS <= limit < 250
+    assert bench.meter.amounts[-1] <= 500_000
+
+
+async def test_what_is_left_under_a_cap_buys_a_shorter_answer_too() -> None:
+    bench = Bench(meter=CappedMeter(500_000))
+    await run(bench, bench.terms(bench.target("a", whole())), ask(max_tokens=None))
+    assert calls.LEAST_OUTPUT_TOKENS <= bench.transports["a"].bodies[0]["max_tokens"] < 250
     assert bench.meter.amounts[-1] <= 500_000
 
 

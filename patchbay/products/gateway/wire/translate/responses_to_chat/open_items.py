@@ -1,5 +1,6 @@
 """The items of a response while they are being written: which events begin, carry on and end each of them."""
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from patchbay.products.gateway.wire.contracts import Body
@@ -28,7 +29,7 @@ class OpenItem(Protocol):
     def item(self) -> Body: ...
 
 
-class _Message:
+class _Message(ABC):
     """A message of one part; its kinds differ in the part and in what its events are called."""
 
     event: str
@@ -40,8 +41,8 @@ class _Message:
         self._at = {"item_id": self._name, "output_index": output_index, "content_index": 0}
         self._pieces: list[str] = []
 
-    def part(self, text: str) -> Body:
-        raise NotImplementedError
+    @abstractmethod
+    def part(self, text: str) -> Body: ...
 
     def extra(self) -> Body:
         return {}
