@@ -56,6 +56,7 @@ class RotateForm(forms.Form):
         label="Secret before stays good for",
         help_text="Long enough to put the new one wherever the key is used.",
     )
+    seen_prefix = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
 class KeyForm(LimitsForm):

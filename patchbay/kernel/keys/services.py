@@ -145,12 +145,17 @@ def update_key(*, actor: Actor, key_id: str, **changes: Unpack[KeyChanges]) -> K
     return after
 
 
-def rotate_key(*, actor: Actor, key_id: str, overlap_seconds: int = DEFAULT_OVERLAP) -> CreatedKey:
+def rotate_key(
+    *, actor: Actor, key_id: str, overlap_seconds: int = DEFAULT_OVERLAP, seen_prefix: str = ""
+) -> CreatedKey:
     """Give a key a new secret, which is in the answer and nowhere else. Editors and owners.
 
     The secret before is good for `overlap_seconds` more (0 to 7 days), one before that no longer. All else stays: id,
     scope, rate, cap, usage. Runs its own transaction: when this returns it is true in every process. Refuses as
     `update_key` does, and a key that would hand out a secret which outlives or may do more than itself.
+
+    `seen_prefix` is how the secret began that the caller means to replace; ConflictError when it was replaced
+    meanwhile: a page sent twice must not end the secret that is in use.
     """
     if not 0 <= overlap_seconds <= MAX_OVERLAP:
         fault = FieldError("overlap_seconds", f"Choose from 0 to {MAX_OVERLAP} seconds (7 days).")
@@ -158,6 +163,11 @@ def rotate_key(*, actor: Actor, key_id: str, overlap_seconds: int = DEFAULT_OVER
     with transaction.atomic(durable=True):
         row = _active(actor, key_id)
         require_not_to_outlive(actor, row.expires_at)
+        if seen_prefix and seen_prefix != row.prefix:
+            raise ConflictError(
+                "This key was rotated already; the secret before is still good for as long as was chosen then.",
+                next_step="Open the page anew to rotate it once more.",
+            )
         secret, before = token.new_token(row.environment), row.prefix
         row.previous_digest = row.digest if overlap_seconds else None
         row.previous_until = datetime.now(UTC) + timedelta(seconds=overlap_seconds) if overlap_seconds else None

@@ -13,7 +13,7 @@ from patchbay.kernel.keys import queries, scopes, services
 from patchbay.kernel.keys.contracts import Key, PlugScope
 from patchbay.kernel.keys.forms import KeyForm, LimitsForm, RotateForm
 from patchbay.kernel.plans import queries as plans
-from patchbay.lib.errors import AppError
+from patchbay.lib.errors import AppError, ConflictError
 from patchbay.lib.money import plain
 from patchbay.lib.pages import PageRequest, add_faults, signed_in
 
@@ -75,12 +75,18 @@ def rotate_key(request: PageRequest, key_id: str) -> HttpResponse:
     """GET asks for how long both secrets are good; POST answers with the new one, which is kept nowhere."""
     request.actor.require("editor")
     key = queries.get_key(request.actor.organisation_id, key_id)
-    form = RotateForm(request.POST or None)
+    form = RotateForm(request.POST or None, initial={"seen_prefix": key.prefix})
+    status = 422 if form.errors else 200
     if form.is_valid():
-        overlap = int(form.cleaned_data["overlap"])
-        created = services.rotate_key(actor=request.actor, key_id=key_id, overlap_seconds=overlap)
-        return render(request, "keys/created.html", {"created": created})
-    return render(request, "keys/rotate.html", {"key": key, "form": form}, status=422 if form.errors else 200)
+        overlap, seen = int(form.cleaned_data["overlap"]), form.cleaned_data["seen_prefix"]
+        try:
+            created = services.rotate_key(actor=request.actor, key_id=key_id, overlap_seconds=overlap, seen_prefix=seen)
+        except ConflictError as error:
+            add_faults(form, error)
+            status = error.status
+        else:
+            return render(request, "keys/created.html", {"created": created})
+    return render(request, "keys/rotate.html", {"key": key, "form": form}, status=status)
 
 
 @require_http_methods(["GET", "POST"])

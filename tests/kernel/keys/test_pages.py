@@ -117,6 +117,20 @@ def test_a_rotated_key_is_shown_once_and_both_secrets_work(owner: Membership) ->
     assert client.post(f"/api-keys/{made.key.id}/rotate", {"overlap": "5"}).status_code == 422
 
 
+def test_a_rotation_that_is_sent_twice_leaves_the_secret_in_use_alone(owner: Membership) -> None:
+    made = factories.key(owner.actor(), name="Bot")
+    client = browser(owner)
+    page = client.get(f"/api-keys/{made.key.id}/rotate").content.decode()
+    [seen] = re.findall(r'name="seen_prefix" value="([^"]+)"', page)
+    form = {"overlap": "3600", "seen_prefix": seen}
+    first = client.post(f"/api-keys/{made.key.id}/rotate", form)
+    [secret] = set(re.findall(r"sme_live_[0-9a-f]{32}", first.content.decode()))
+    again = client.post(f"/api-keys/{made.key.id}/rotate", form)
+    assert again.status_code == HTTPStatus.CONFLICT
+    assert "was rotated already" in again.content.decode()
+    assert services.authenticate(secret).key_id == services.authenticate(made.secret).key_id == made.key.id
+
+
 @pytest.mark.parametrize("page", ["change", "rotate"])
 def test_only_who_manages_keys_changes_or_rotates_them(owner: Membership, page: str) -> None:
     made = factories.key(owner.actor(), name="Ours")
