@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from patchbay.lib.errors import AppError
-from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import openai_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
+from patchbay.products.gateway.wire.named_events import failed
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -262,13 +262,13 @@ class ChatReader:
             self.ended = True
             return b""
         if _is_error(event):
-            raise _failed()
+            raise failed()
         return self._pass(event, decode_answer(_chunks, data))
 
     def _pass(self, event: bytes, said: _Chunk) -> bytes:
         if said.usage is not None or said.error is not None or said.object == "error":
             if said.usage is None or said.error is not None:
-                raise _failed()
+                raise failed()
             self.usage = to_usage(said.usage) or self.usage
             if not said.choices and self._hide_usage:
                 return b""
@@ -277,10 +277,6 @@ class ChatReader:
                 self._finished.add(choice.index)
         self._kept.add(event)
         return event
-
-
-def _failed() -> ModelBrokenError:
-    return ModelBrokenError("The model provider reported a failure in the midst of its answer.")
 
 
 def _spoken_bytes(data: bytes) -> int:

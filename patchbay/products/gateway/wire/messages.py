@@ -13,6 +13,7 @@ from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import anthropic_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
+from patchbay.products.gateway.wire.named_events import NamedEventReader, failed
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -21,7 +22,7 @@ from patchbay.products.gateway.wire.reading import (
     raw_bodies,
     text_bytes,
 )
-from patchbay.products.gateway.wire.sse import EventCutter, Kept, find_data, read_data, write_event
+from patchbay.products.gateway.wire.sse import write_event
 
 BYTES_PER_TOKEN = 4
 """For what was written but never counted, because the stream was cut."""
@@ -108,7 +109,6 @@ class _Answer(msgspec.Struct, gc=False):
 
 _requests = msgspec.json.Decoder(_Request)
 _events = msgspec.json.Decoder(_Event)
-_decode_event = _events.decode
 _spoken = msgspec.json.Decoder(_Spoken)
 _answers = msgspec.json.Decoder(_Answer)
 
@@ -160,21 +160,18 @@ class MessagesWire:
         return write_event("error", anthropic_errors.describe(error, request_id))
 
 
-class MessagesReader:
+class MessagesReader(NamedEventReader[_Event]):
     """Follows a messages stream; see `StreamReader`. Kept back is `message_stop`.
 
     A stream that was cut has counted its prompt but not its completion: then `usage` is estimated by what was written.
     """
 
-    __slots__ = ("_counted", "_cutter", "_final", "_kept", "_usage", "ended")
+    __slots__ = ("_counted", "_usage")
 
     def __init__(self) -> None:
-        self.ended = False
-        self._cutter = EventCutter()
+        super().__init__(_events, _spoken_bytes)
         self._usage: Usage | None = None
         self._counted = False
-        self._kept = Kept(_spoken_bytes)
-        self._final = b""
 
     @property
     def usage(self) -> TokenUsage | None:
@@ -183,36 +180,6 @@ class MessagesReader:
             return usage
         written = max(usage.completion, ceil_div(self.produced_bytes(), BYTES_PER_TOKEN))
         return msgspec.structs.replace(usage, completion=written, estimated=True)
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the events that may go on, as they came. Mostly a chunk is one event: then it is not cut."""
-        if (start := find_data(chunk)) and not self._cutter.held and not self.ended:
-            try:
-                said = _decode_event(chunk[start:])
-            except UNREADABLE:
-                pass  # several events, or one that is broken: the long way tells
-            else:
-                return self._pass(chunk, said)
-        return b"".join([self._follow(event) for event in self._cutter.feed(chunk)])
-
-    def stop(self) -> None:
-        """Read a last event that lacked its blank line."""
-        if rest := self._cutter.rest():
-            self._final = self._follow(rest) + self._final
-
-    def final(self) -> bytes:
-        return self._final
-
-    def produced_bytes(self) -> int:
-        return self._kept.measured()
-
-    def _follow(self, event: bytes) -> bytes:
-        if self.ended:
-            return b""
-        data = read_data(event)
-        if not data:
-            return event
-        return self._pass(event, decode_answer(_events, data))
 
     def _pass(self, event: bytes, said: _Event) -> bytes:
         match said.type:
@@ -224,11 +191,9 @@ class MessagesReader:
                 self._usage = _later(self._usage, said.usage)
                 self._counted = self._counted or said.usage.output_tokens is not None
             case "message_stop":
-                self.ended = True
-                self._final = event
-                return b""
+                return self._end(event)
             case "error":
-                raise ModelBrokenError("The model provider reported a failure in the midst of its answer.")
+                raise failed()
         return event
 
 

@@ -13,6 +13,7 @@ from patchbay.lib.errors import AppError, FieldError
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import openai_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, UnsupportedError, WholeAnswer
+from patchbay.products.gateway.wire.named_events import NamedEventReader, failed
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -21,7 +22,7 @@ from patchbay.products.gateway.wire.reading import (
     raw_bodies,
     text_bytes,
 )
-from patchbay.products.gateway.wire.sse import EventCutter, Kept, find_data, read_data, write_event
+from patchbay.products.gateway.wire.sse import write_event
 
 _REFERENCES = ("previous_response_id", "conversation", "prompt")
 _OWN_TOOLS = frozenset({"function", "custom"})
@@ -115,7 +116,6 @@ class _Spoken(msgspec.Struct, gc=False):
 _requests = msgspec.json.Decoder(_Request)
 _answers = msgspec.json.Decoder(_Answer)
 _events = msgspec.json.Decoder(_Event)
-_decode_event = _events.decode
 _spoken = msgspec.json.Decoder(_Spoken)
 
 
@@ -174,59 +174,24 @@ class ResponsesWire:
 _NUMBER = re.compile(rb'"sequence_number":\s*(\d{1,9})')
 
 
-class ResponsesReader:
+class ResponsesReader(NamedEventReader[_Event]):
     """Follows a responses stream; see `StreamReader`. Kept back is the event with the whole response.
 
     `response.failed` and `error` raise: nothing that failed is paid for, and the client is told in our words.
     """
 
-    __slots__ = ("_cutter", "_final", "_kept", "ended", "usage")
+    __slots__ = ("usage",)
 
     def __init__(self) -> None:
+        super().__init__(_events, _spoken_bytes)
         self.usage: TokenUsage | None = None
-        self.ended = False
-        self._cutter = EventCutter()
-        self._kept = Kept(_spoken_bytes)
-        self._final = b""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the events that may go on, as they came. Mostly a chunk is one event: then it is not cut."""
-        if (start := find_data(chunk)) and not self._cutter.held and not self.ended:
-            try:
-                said = _decode_event(chunk[start:])
-            except UNREADABLE:
-                pass  # several events, or one that is broken: the long way tells
-            else:
-                return self._pass(chunk, said)
-        return b"".join([self._follow(event) for event in self._cutter.feed(chunk)])
-
-    def stop(self) -> None:
-        """Read a last event that lacked its blank line."""
-        if rest := self._cutter.rest():
-            self._final = self._follow(rest) + self._final
-
-    def final(self) -> bytes:
-        return self._final
-
-    def produced_bytes(self) -> int:
-        return self._kept.measured()
-
-    def _follow(self, event: bytes) -> bytes:
-        if self.ended:
-            return b""
-        data = read_data(event)
-        if not data:
-            return event
-        return self._pass(event, decode_answer(_events, data))
 
     def _pass(self, event: bytes, said: _Event) -> bytes:
         if said.type in ("error", "response.failed"):
-            raise ModelBrokenError("The model provider reported a failure in the midst of its answer.")
+            raise failed()
         if said.type in _LAST_EVENTS:
             self.usage = to_usage(said.response.usage) if said.response else None
-            self.ended = True
-            self._final = event
-            return b""
+            return self._end(event)
         self._kept.add(event)
         return event
 
