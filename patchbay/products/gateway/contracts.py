@@ -62,6 +62,13 @@ class ProviderKey:
         return f"ProviderKey({self.id!r})"
 
 
+class Keeper(msgspec.Struct, frozen=True, gc=False):
+    """The provider that stores an answer, and the id of the key by which it was got ("" for none)."""
+
+    provider_id: str
+    key_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderConfig:
     """A provider as routing uses it; `organisation_id` None is the platform's, else that organisation's own.

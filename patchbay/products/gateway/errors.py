@@ -18,6 +18,13 @@ class ModelNotFittingError(InvalidError):
     advice = "Send a shorter prompt, leave the tools out, or choose another model."
 
 
+class StoredAnswerNotFoundError(InvalidError):
+    """The request goes on from an answer that this organisation was not given; told as OpenAI tells it."""
+
+    status, code, title = 400, "previous_response_not_found", "Nothing is stored under that id"
+    advice = "Check the id, or send the conversation itself: answers are kept for 30 days, for who got them."
+
+
 class ModelRefusedError(AppError):
     """The provider refused our request as wrong: the operator's settings or the model's limits do not fit it."""
 

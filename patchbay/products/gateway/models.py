@@ -155,6 +155,26 @@ class FailedRequest(models.Model):
         return self.request_id
 
 
+class StoredAnswer(models.Model):
+    """An answer, or an item of one, that a provider keeps under an id, so that later requests go on from it there.
+
+    No foreign keys: a provider or key that is gone leaves its ids behind, which then lead nowhere.
+    """
+
+    position = models.BigAutoField(primary_key=True, editable=False)
+    organisation_id = models.CharField(max_length=LENGTH)
+    answer_id = models.CharField(max_length=200)
+    provider_id = models.CharField(max_length=LENGTH)
+    provider_key_id = models.CharField(max_length=LENGTH, blank=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organisation_id", "answer_id"], name="stored_answer_once")]
+
+    def __str__(self) -> str:
+        return self.answer_id
+
+
 class RequestBody(models.Model):
     """Request and answer of one call, encrypted, for as long as the organisation's rules say."""
 

@@ -24,6 +24,7 @@ from patchbay.products.gateway.engine.calls import Call, Engine
 from patchbay.products.gateway.engine.contracts import Ask
 from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
 from patchbay.products.gateway.engine.limits import Limits
+from patchbay.products.gateway.engine.stored import follow_references
 from patchbay.products.gateway.engine.terms import Terms, find_terms
 from patchbay.products.gateway.wire.contracts import Wire
 
@@ -96,6 +97,8 @@ class Door:
 
     async def _answer(self, request: Request, visit: Visit, ask: Ask, retry: Retry | None) -> None:
         terms = visit.terms = await find_terms(ask.caller, ask.head.model, self._shared.pool)
+        if ask.head.references:
+            terms = await follow_references(self._shared.engine, ask, terms, self._shared.pool)
         seconds = wanted_seconds(request.header(HEADER), terms.alias)
         key = cache_key(ask) if seconds else None
         if key is None:

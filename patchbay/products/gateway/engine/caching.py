@@ -151,11 +151,14 @@ class ResponseCache:
 
 
 class RedisStore:
-    """Answers in the Redis that the processes share."""
+    """What is kept under `kind` in the Redis that the processes share."""
+
+    def __init__(self, kind: str) -> None:
+        self._prefix = f"patchbay:{kind}:"
 
     async def get(self, key: str) -> bytes | None:
-        value: bytes | None = await state.link().call("GET", f"patchbay:answer:{key}")
+        value: bytes | None = await state.link().call("GET", self._prefix + key)
         return value
 
     async def set(self, key: str, value: bytes, seconds: int) -> None:
-        await state.link().call("SET", f"patchbay:answer:{key}", value, "EX", seconds)
+        await state.link().call("SET", self._prefix + key, value, "EX", seconds)

@@ -23,7 +23,7 @@ from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN, Quantities
 from patchbay.lib.http import ClosedError, HttpError, HttpTimeoutError
 from patchbay.lib.ids import new_id
 from patchbay.lib.money import ceil_div
-from patchbay.products.gateway.contracts import ModelTarget, ProviderKey
+from patchbay.products.gateway.contracts import Keeper, ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
 from patchbay.products.gateway.engine.caching import Kept, ResponseCache
 from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
@@ -32,6 +32,7 @@ from patchbay.products.gateway.engine.metering import Charge, Meter
 from patchbay.products.gateway.engine.pricing import Bill, bill_of
 from patchbay.products.gateway.engine.prompt_size import prompt_bytes
 from patchbay.products.gateway.engine.routing.router import Place, Router
+from patchbay.products.gateway.engine.stored import StoredAnswers
 from patchbay.products.gateway.engine.terms import Terms
 from patchbay.products.gateway.engine.upstream import Begun, Whole
 from patchbay.products.gateway.errors import ModelBrokenError, ModelTimeoutError
@@ -68,10 +69,18 @@ class Detail(msgspec.Struct, omit_defaults=True):
 class Engine:
     """What calls share in this process."""
 
-    def __init__(self, *, meter: Meter, router: Router | None = None, cache: ResponseCache | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        meter: Meter,
+        router: Router | None = None,
+        cache: ResponseCache | None = None,
+        stored: StoredAnswers | None = None,
+    ) -> None:
         self.meter = meter
         self.router = router or Router()
         self.cache = cache or ResponseCache()
+        self.stored = stored or StoredAnswers()
         self.left = 0
         self.open = 0
 
@@ -355,6 +364,9 @@ class Call:
             await answer.settle(response)
             if self._pays_itself:
                 return
+        if stored := served.result.stored:
+            keeper = Keeper(served.target.provider.id, served.key.id if served.key else "")
+            await self._engine.stored.note(self._ask.caller.organisation_id, stored, keeper)
         bill, target = self.bill, served.target
         hold, self._hold = self._hold, None  # from here on the writer owns it
         await self._engine.meter.settle(

@@ -2,12 +2,21 @@
 
 from django.conf import settings
 
+from patchbay.products.gateway.engine.archive import DatabaseArchive
 from patchbay.products.gateway.engine.books import KernelMeter
 from patchbay.products.gateway.engine.caching import RedisStore, ResponseCache
 from patchbay.products.gateway.engine.calls import Engine
 from patchbay.products.gateway.engine.metrics import BREAKERS, OPEN_CALLS, WAITING_CALLS
+from patchbay.products.gateway.engine.stored import StoredAnswers
 
-ENGINE = Engine(meter=KernelMeter(), cache=ResponseCache(store=RedisStore() if settings.REDIS_URL else None))
+ENGINE = Engine(
+    meter=KernelMeter(),
+    cache=ResponseCache(store=RedisStore("answer") if settings.REDIS_URL else None),
+    stored=StoredAnswers(
+        shared=RedisStore("stored") if settings.REDIS_URL else None,
+        archive=DatabaseArchive(),
+    ),
+)
 
 BREAKERS.watch(ENGINE.router.breaker_states)
 WAITING_CALLS.watch(ENGINE.router.waiting_calls)

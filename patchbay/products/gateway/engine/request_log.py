@@ -1,6 +1,6 @@
-"""What is kept of a request besides its usage record: why it failed, and, opted in, what was said.
+"""What is kept of a request besides its usage record: why it failed, who stores its answer, opted in what was said.
 
-Both are notes: a request never waits for them. They queue in memory, a thread writes a batch at a time, and when the
+All are notes: a request never waits for them. They queue in memory, a thread writes a batch at a time, and when the
 queue is full or the database is away for long, notes are dropped and counted, never requests.
 """
 
@@ -19,7 +19,8 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from patchbay.lib import crypto
-from patchbay.products.gateway.models import FailedRequest, RequestBody
+from patchbay.products.gateway.contracts import Keeper
+from patchbay.products.gateway.models import FailedRequest, RequestBody, StoredAnswer
 from patchbay.products.gateway.queries.requests import KeptBody
 
 MAX_QUEUED = 20_000
@@ -67,6 +68,18 @@ class Body(msgspec.Struct, frozen=True, gc=False):
         return len(self.request) + len(self.answer)
 
 
+class StoredIds(msgspec.Struct, frozen=True, gc=False):
+    """The ids under which a provider keeps an answer and its items."""
+
+    organisation_id: str
+    ids: tuple[str, ...]
+    keeper: Keeper
+    created_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+
+
+Note = Failure | Body | StoredIds
+
+
 @dataclass(slots=True)
 class Counts:
     """Notes since the process began."""
@@ -76,7 +89,7 @@ class Counts:
 
 
 class RequestLog:
-    """One per process. `note_failure` and `note_body` take microseconds and may be called from any thread.
+    """One per process. `note_failure` and its like take microseconds and may be called from any thread.
 
     The thread that writes lives only while there is something to write.
     """
@@ -87,7 +100,7 @@ class RequestLog:
     def forget(self) -> None:
         """Begin anew, as a forked child does: what the parent queued, and its thread, are the parent's."""
         self.counts = Counts()
-        self._queue: deque[Failure | Body] = deque()
+        self._queue: deque[Note] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
         self._written = threading.Condition(self._lock)
@@ -101,12 +114,16 @@ class RequestLog:
         """Keep what was said, encrypted, for an organisation that asked for it."""
         self._note(body, body.size)
 
+    def note_stored(self, stored: StoredIds) -> None:
+        """Keep who stores an answer."""
+        self._note(stored, 0)
+
     def flush(self, seconds: float = 10.0) -> bool:
         """Wait until what was noted is written or dropped, as a process does before it ends; tell whether it was."""
         with self._written:
             return self._written.wait_for(lambda: not self._writing, timeout=seconds)
 
-    def _note(self, note: Failure | Body, size: int) -> None:
+    def _note(self, note: Note, size: int) -> None:
         with self._lock:
             if len(self._queue) >= MAX_QUEUED or self._bytes + size > MAX_QUEUED_BYTES:
                 self.counts.dropped += 1
@@ -124,7 +141,7 @@ class RequestLog:
         finally:
             connection.close()
 
-    def _take(self) -> list[Failure | Body]:
+    def _take(self) -> list[Note]:
         """Return the next batch; an empty one ends the thread, decided under the lock that starts the next."""
         if len(self._queue) < BATCH:
             time.sleep(GATHER_SECONDS)  # one transaction for what comes together
@@ -136,7 +153,7 @@ class RequestLog:
                 self._written.notify_all()
             return batch
 
-    def _write(self, batch: list[Failure | Body]) -> None:
+    def _write(self, batch: list[Note]) -> None:
         for attempt in range(1, TRIES + 1):
             try:
                 write(batch)
@@ -152,13 +169,15 @@ class RequestLog:
         self.counts.dropped += len(batch)
 
 
-def write(notes: list[Failure | Body]) -> None:
+def write(notes: list[Note]) -> None:
     """Write notes in one transaction; one that is there already is left as it is."""
     failures = [_failure_row(note) for note in notes if isinstance(note, Failure)]
     bodies = [_body_row(note) for note in notes if isinstance(note, Body)]
+    stored = [row for note in notes if isinstance(note, StoredIds) for row in _stored_rows(note)]
     with transaction.atomic():
         FailedRequest.objects.bulk_create(failures, ignore_conflicts=True)
         RequestBody.objects.bulk_create(bodies, ignore_conflicts=True)
+        StoredAnswer.objects.bulk_create(stored, ignore_conflicts=True)
 
 
 def _failure_row(note: Failure) -> FailedRequest:
@@ -167,6 +186,19 @@ def _failure_row(note: Failure) -> FailedRequest:
     for name, length in (("message", 500), ("alias", 120), ("code", 60), ("door", 40)):
         values[name] = values[name].replace("\0", "")[:length]  # a client's text: PostgreSQL keeps no NUL
     return FailedRequest(**values)
+
+
+def _stored_rows(note: StoredIds) -> list[StoredAnswer]:
+    return [
+        StoredAnswer(
+            organisation_id=note.organisation_id,
+            answer_id=each,
+            provider_id=note.keeper.provider_id,
+            provider_key_id=note.keeper.key_id,
+            created_at=note.created_at,
+        )
+        for each in note.ids
+    ]
 
 
 def _body_row(note: Body) -> RequestBody:

@@ -58,6 +58,11 @@ class Whole(msgspec.Struct, frozen=True, gc=False):
     reading: WholeAnswer
     answer: Answer
 
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The ids under which the provider keeps the answer, as its client got them."""
+        return self.reading.stored
+
 
 class Begun(msgspec.Struct, gc=False):
     """A stream that has begun: its reader, in the client's format, and the first bytes that may leave."""
@@ -65,6 +70,11 @@ class Begun(msgspec.Struct, gc=False):
     answer: Answer
     reader: StreamReader
     first: bytes
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The ids under which the provider keeps the answer, as its client got them; none before its end."""
+        return self.reader.stored
 
 
 def write(
@@ -159,6 +169,9 @@ async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], A
 
 class TranslatedReader:
     """A stream of another format, read and given out in the client's."""
+
+    stored: tuple[str, ...] = ()
+    """Under the id that the client sees nothing is kept: that one is ours."""
 
     def __init__(self, reader: StreamReader, translation: Translation, asked: Asked) -> None:
         self.ended = False

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from patchbay.products.gateway.models import FailedRequest, RequestBody, RequestRollup, RollupMark
+from patchbay.products.gateway.models import FailedRequest, RequestBody, RequestRollup, RollupMark, StoredAnswer
 from patchbay.products.gateway.queries.sums import COUNTED, LEVELS, SOURCES, Sums, at_level, include, newest, sum_new
 
 SETTLED = timedelta(seconds=60)
@@ -22,6 +22,8 @@ SLICE = 1_000
 """Rows summed up at once, so few that writers wait for milliseconds even when each is of another organisation."""
 KEPT = {LEVELS[0]: timedelta(days=14), LEVELS[1]: timedelta(days=400)}
 FAILURES_KEPT = timedelta(days=30)
+STORED_KEPT = timedelta(days=30)
+"""As long as OpenAI keeps what it stores."""
 _PRUNED_AT_ONCE = 5_000
 _MERGED_AT_ONCE = 500
 
@@ -32,10 +34,11 @@ def roll_up() -> int:
 
 
 def prune() -> int:
-    """Drop kept bodies that expired, old failures and old sums; returns how many rows went."""
+    """Drop what is kept no longer: bodies, failures, ids of stored answers, sums; returns how many rows went."""
     now = timezone.now()
     gone = _drop(RequestBody, RequestBody.objects.filter(expires_at__lte=now))
     gone += _drop(FailedRequest, FailedRequest.objects.filter(created_at__lt=now - FAILURES_KEPT))
+    gone += _drop(StoredAnswer, StoredAnswer.objects.filter(created_at__lt=now - STORED_KEPT))
     for seconds, kept in KEPT.items():
         gone += _drop(RequestRollup, RequestRollup.objects.filter(seconds=seconds, start__lt=now - kept))
     return gone

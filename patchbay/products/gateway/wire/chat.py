@@ -213,6 +213,7 @@ class ChatReader:
     gives the client the `[DONE]` that its SDK waits for.
     """
 
+    stored: tuple[str, ...] = ()
     __slots__ = ("_choices", "_cutter", "_finished", "_hide_usage", "_kept", "_last", "ended", "usage")
 
     def __init__(self, head: Head) -> None:

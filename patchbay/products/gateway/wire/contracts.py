@@ -70,6 +70,13 @@ def _parts(whole: int, parts: tuple[int, ...]) -> list[int]:
     return kept
 
 
+class Reference(msgspec.Struct, frozen=True, gc=False):
+    """The id of what a provider stored, and the field of the request that names it."""
+
+    field: str
+    id: str
+
+
 class Head(msgspec.Struct, frozen=True, gc=False):
     """What the engine must know of a request.
 
@@ -77,7 +84,8 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     other attachments) whose tokens the body's bytes do not bound. `opaque`: the request refers to what only the
     provider holds (a stored answer, a file, a tool that the provider runs), so that nothing here bounds its prompt.
     `include_usage`: the client of a stream asked for its usage event. `refers`: it goes on from an answer that a
-    provider stored (`previous_response_id`, `conversation`), which only that provider can.
+    provider stored (`previous_response_id`, `conversation`), which only that provider can; `references` are those ids
+    of such things that came with an answer.
     """
 
     model: str
@@ -89,6 +97,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     opaque: bool = False
     include_usage: bool = False
     refers: bool = False
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +115,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """What a whole answer says: the provider's own count, None when it counted nothing, and how much it wrote."""
+    """What a whole answer says: the provider's own count, None when it counted nothing, and how much it wrote.
+
+    `stored` are the ids under which the provider keeps the answer and its items; none where it does not.
+    """
 
     usage: TokenUsage | None
     produced_bytes: int
+    stored: tuple[str, ...] = ()
 
 
 class StreamReader(Protocol):
@@ -128,6 +141,11 @@ class StreamReader(Protocol):
     @property
     def usage(self) -> TokenUsage | None:
         """What the provider counted; None as long as it counted nothing. Of a cut stream it may be `estimated`."""
+        ...
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The ids under which the provider keeps the answer, as `WholeAnswer` has them; none before its end."""
         ...
 
     def feed(self, chunk: bytes) -> bytes: ...

@@ -166,6 +166,7 @@ class MessagesReader(NamedEventReader[_Event]):
     A stream that was cut has counted its prompt but not its completion: then `usage` is estimated by what was written.
     """
 
+    stored: tuple[str, ...] = ()
     __slots__ = ("_counted", "_usage")
 
     def __init__(self) -> None:

@@ -12,7 +12,15 @@ import msgspec
 from patchbay.lib.errors import AppError, FieldError
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import openai_errors
-from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, UnsupportedError, WholeAnswer
+from patchbay.products.gateway.wire.contracts import (
+    Format,
+    Head,
+    Reference,
+    Target,
+    TokenUsage,
+    UnsupportedError,
+    WholeAnswer,
+)
 from patchbay.products.gateway.wire.named_events import NamedEventReader, failed
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
@@ -45,6 +53,7 @@ class _Item(msgspec.Struct, gc=False):
     type: str | None = None
     content: Any = None
     output: Any = None
+    id: Any = None
 
 
 class _Tool(msgspec.Struct, gc=False):
@@ -83,6 +92,7 @@ class Usage(msgspec.Struct, gc=False):
 
 class _OutputItem(msgspec.Struct, gc=False):
     type: str
+    id: str | None = None
     content: Any = None
     summary: Any = None
     name: str | None = None
@@ -95,10 +105,19 @@ class _Answer(msgspec.Struct, gc=False):
     output: list[_OutputItem]
     status: str | None = None
     usage: Usage | None = None
+    id: str | None = None
+    store: bool | None = None
+
+
+class _EndedItem(msgspec.Struct, gc=False):
+    id: str | None = None
 
 
 class _Ended(msgspec.Struct, gc=False):
     usage: Usage | None = None
+    output: list[_EndedItem] | None = None
+    id: str | None = None
+    store: bool | None = None
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -140,6 +159,7 @@ class ResponsesWire:
             opaque=opaque or refers,
             include_usage=True,
             refers=refers,
+            references=_references(request) if refers else (),
         )
 
     def prepare(self, body: bytes, head: Head, target: Target) -> bytes:
@@ -155,7 +175,7 @@ class ResponsesWire:
         answer = decode_answer(_answers, body)
         if answer.object != "response" or answer.status not in (None, "completed", "incomplete"):
             raise ModelBrokenError("The model provider sent an answer that is not whole.")
-        return WholeAnswer(to_usage(answer.usage), sum(_size(item) for item in answer.output))
+        return WholeAnswer(to_usage(answer.usage), sum(_size(item) for item in answer.output), _stored(answer))
 
     def reader(self, head: Head) -> "ResponsesReader":
         return ResponsesReader()
@@ -180,20 +200,40 @@ class ResponsesReader(NamedEventReader[_Event]):
     `response.failed` and `error` raise: nothing that failed is paid for, and the client is told in our words.
     """
 
-    __slots__ = ("usage",)
+    __slots__ = ("stored", "usage")
 
     def __init__(self) -> None:
         super().__init__(_events, _spoken_bytes)
         self.usage: TokenUsage | None = None
+        self.stored: tuple[str, ...] = ()
 
     def _pass(self, event: bytes, said: _Event) -> bytes:
         if said.type in ("error", "response.failed"):
             raise failed()
         if said.type in _LAST_EVENTS:
-            self.usage = to_usage(said.response.usage) if said.response else None
+            if said.response is not None:
+                self.usage, self.stored = to_usage(said.response.usage), _stored(said.response)
             return self._end(event)
         self._kept.add(event)
         return event
+
+
+def _stored(answer: _Answer | _Ended) -> tuple[str, ...]:
+    """Return the ids under which the provider keeps an answer and its items; none where it was told not to."""
+    if answer.store is False or not answer.id:
+        return ()
+    return (answer.id, *(item.id for item in answer.output or () if item.id))
+
+
+def _references(request: _Request) -> tuple[Reference, ...]:
+    """Return the ids of earlier answers and their items that the request goes on from, each once."""
+    found = {}
+    if request.previous_response_id is not None:
+        found[request.previous_response_id] = "previous_response_id"
+    for number, item in enumerate(request.input if isinstance(request.input, list) else ()):
+        if _kind(item) == "item_reference" and isinstance(item.id, str):
+            found.setdefault(item.id, f"input[{number}].id")
+    return tuple(Reference(field, each) for each, field in found.items())
 
 
 def _spoken_bytes(data: bytes) -> int:
@@ -231,13 +271,10 @@ def _check(request: _Request) -> None:
 
 
 def _attachments(request: _Request) -> tuple[int, bool, bool]:
-    """Return the number of pictures, whether only the provider can measure the rest, whether it refers to stored items.
-
-    An item without a type is a message; an `item_reference` may lack its type too, and then has no content.
-    """
+    """Return the number of pictures, whether only the provider can measure the rest, whether stored items are meant."""
     images, opaque, refers = 0, False, False
     for item in request.input if isinstance(request.input, list) else ():
-        kind = item.type or ("message" if item.content is not None else "item_reference")
+        kind = _kind(item)
         refers = refers or kind == "item_reference"
         opaque = opaque or kind not in _MEASURED_ITEMS
         for parts in (item.content, item.output):
@@ -247,6 +284,11 @@ def _attachments(request: _Request) -> tuple[int, bool, bool]:
                 opaque = opaque or any(part != "input_image" and part not in _MEASURED_PARTS for part in kinds)
     opaque = opaque or any(tool.type not in _OWN_TOOLS for tool in request.tools or ())
     return images, opaque, refers
+
+
+def _kind(item: _Item) -> str:
+    """An item without a type is a message; an `item_reference` may lack its type too, and then has no content."""
+    return item.type or ("message" if item.content is not None else "item_reference")
 
 
 def _size(item: _OutputItem) -> int:

@@ -88,6 +88,7 @@ def _response(body: Body, reply: Reply | None) -> Body:
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "metadata": {},
+        "store": body.get("store", True),
         "model": body["model"],
         "output": _output(reply) if reply else [],
         "parallel_tool_calls": body.get("parallel_tool_calls", True),

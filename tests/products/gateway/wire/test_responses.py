@@ -89,6 +89,12 @@ class TestHead:
         head = WIRE.read(body(**fields))
         assert (head.opaque, head.refers) == (True, True)
 
+    def test_each_stored_answer_and_item_is_named_once_with_its_field(self):
+        references = [{"type": "item_reference", "id": each} for each in ("msg_1", "resp_0", "msg_1")]
+        head = WIRE.read(body(previous_response_id="resp_0", input=[{"role": "user", "content": "?"}, *references]))
+        named = [(each.field, each.id) for each in head.references]
+        assert named == [("previous_response_id", "resp_0"), ("input[1].id", "msg_1")]
+
     def test_a_background_response_is_refused(self):
         with pytest.raises(UnsupportedError) as refusal:
             WIRE.read(body(background=True))
