@@ -24,6 +24,9 @@ ROUNDS = 2
 """How often one call tries the same target; a try that only showed one of its keys to be of no use does not count."""
 ROUTE_SECONDS = 60.0
 """How long a call looks for a target that serves it; an answer that has begun is not meant."""
+PATIENCE_SECONDS = 5.0
+"""The longest pause that a provider may ask for and the client is kept waiting; for a longer one it is told at once,
+with Retry-After: it knows better than we whether to wait, and holds neither a connection nor credits meanwhile."""
 BACKOFF_SECONDS = 0.5
 JITTER = 1.25
 """A pause is up to so many times as long as it must be, so that callers do not come back all at once."""
@@ -111,11 +114,12 @@ class _Provider:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A target in the midst of a call that failed elsewhere: how often it may be tried yet, and from when on."""
+    """A target in the midst of a call that failed: how often it may be tried yet, from when on, and what it said."""
 
     target: ModelTarget
     rounds: int
     at: float = 0.0
+    error: AppError | None = None
 
 
 class Router:
@@ -150,7 +154,7 @@ class Router:
     async def run(
         self, alias: ModelAlias, head: Head, prompt_bound: int, attempt: Attempt[T], tries: Tries
     ) -> Place[T]:
-        """Try targets until one serves; the error of the last try when none does.
+        """Try targets until one serves; when none does, the error of who may be asked again first, else of the last.
 
         `attempt` raises TryFailedError, or an AppError that no other target would change.
         """
@@ -172,27 +176,29 @@ class Router:
             self._note_round(next(each for each in candidates if each.target is target), outcome)
             ready = await self._next_ready(candidates, deadline)
             if not ready:
-                raise outcome.error
+                raise _first_again(candidates) or outcome.error
 
     def _note_round(self, candidate: _Candidate, failure: TryFailedError) -> None:
         """Say when the target may be asked again: at once with another key, after a pause, or not at all."""
         target = candidate.target
+        candidate.error = failure.error
         if failure.elsewhere:
             candidate.rounds = 0
         elif failure.rests_key and self._resting_seconds(target) <= 0:
             candidate.at = self._clock()
         else:
             candidate.rounds -= 1
-            seconds = max(failure.error.retry_after or 0.0, BACKOFF_SECONDS) * self._chance.uniform(1.0, JITTER)
-            candidate.at = self._clock() + seconds
+            candidate.at = self._clock() + max(failure.error.retry_after or 0.0, BACKOFF_SECONDS)
 
     async def _next_ready(self, candidates: list[_Candidate], deadline: float) -> Targets:
-        """Return who may be tried now, those tried least; waits when all ask for that, and is empty when in vain."""
-        left = [each for each in candidates if each.rounds > 0 and each.at < deadline]
+        """Return who may be tried now, those tried least; waits where all ask for a short pause; empty when in vain."""
         now = self._clock()
+        until = min(deadline, now + PATIENCE_SECONDS)
+        left = [each for each in candidates if each.rounds > 0 and each.at <= until]
         if not left or now >= deadline:
             return ()
         if (pause := min(each.at for each in left) - now) > 0:
+            pause *= self._chance.uniform(1.0, JITTER)
             await self._sleep(pause)
             now += pause
         ready = [each for each in left if each.at <= now]
@@ -296,3 +302,9 @@ class Router:
                 found.transport = make_transport(config)
             found.config = config
         return found
+
+
+def _first_again(candidates: list[_Candidate]) -> AppError | None:
+    """Return what the target said that may be asked again first; None where none may."""
+    left = [each for each in candidates if each.rounds > 0 and each.error is not None]
+    return min(left, key=lambda each: each.at).error if left else None

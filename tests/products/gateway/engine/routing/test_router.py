@@ -136,9 +136,9 @@ async def test_no_more_than_six_tries_are_made(road: Road) -> None:
 @pytest.mark.parametrize("seed", range(20))
 async def test_retry_after_is_honoured_and_the_pause_is_spread_a_little(seed: int) -> None:
     road = Road(seed)
-    await road.serve(road.target("a", busy(7)))
+    await road.serve(road.target("a", busy(router.PATIENCE_SECONDS)))
     [pause] = road.time.slept
-    assert 7 <= pause <= 7 * router.JITTER
+    assert router.PATIENCE_SECONDS <= pause <= router.PATIENCE_SECONDS * router.JITTER
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -157,10 +157,30 @@ async def test_the_pause_is_for_whoever_may_be_asked_first(road: Road) -> None:
     assert road.time.slept[0] <= 2 * router.JITTER
 
 
-async def test_a_pause_beyond_the_deadline_is_not_begun(road: Road) -> None:
-    error = await road.fails(road.target("a", busy(router.ROUTE_SECONDS + 1)))
-    assert (error.status, error.retry_after) == (429, router.ROUTE_SECONDS + 1)
-    assert road.time.slept == []
+@pytest.mark.parametrize(("failure", "status"), [(busy(router.PATIENCE_SECONDS + 0.1), 429), (down(30), 503)])
+async def test_a_client_is_told_of_a_long_pause_instead_of_waiting_it_out(
+    road: Road, failure: TryFailedError, status: int
+) -> None:
+    error = await road.fails(road.target("a", failure))
+    assert (error.status, error.retry_after) == (status, failure.error.retry_after)
+    assert (road.asked, road.time.slept) == (["a"], [])
+
+
+async def test_a_client_is_told_of_the_shortest_pause_that_is_asked_for(road: Road) -> None:
+    targets = [road.target("a", busy(20)), road.target("b", down(40), order=1), road.target("c", elsewhere(), order=2)]
+    error = await road.fails(*targets)
+    assert (error.status, error.retry_after) == (429, 20)
+    assert (road.asked, road.time.slept) == (["a", "b", "c"], [])
+
+
+async def test_no_pause_is_begun_that_ends_after_the_deadline(road: Road) -> None:
+    async def slow(target: ModelTarget, transport: Transport, key: ProviderKey | None) -> str:
+        road.time.now += router.ROUTE_SECONDS - 1
+        return await road.attempt(target, transport, key)
+
+    with pytest.raises(errors.ModelBusyError):
+        await road.router.run(ModelAlias("fake", (road.target("a", busy(2)),)), HEAD, 10, slow, road.tries)
+    assert (road.asked, road.time.slept) == (["a"], [])
 
 
 async def test_after_the_deadline_nobody_is_tried(road: Road) -> None:
