@@ -10,6 +10,7 @@ from patchbay.lib.shared.contracts import RateStore
 from patchbay.lib.shared.epoch import Follower, RedisEpoch, SharedEpoch
 from patchbay.lib.shared.link import Link
 from patchbay.lib.shared.memory import MemoryRates
+from patchbay.lib.shared.places import RedisPlaces
 from patchbay.lib.shared.redis_rates import RedisRates
 
 OLDEST = 7
@@ -42,6 +43,12 @@ def link() -> Link:
 def rates() -> RateStore:
     """The rates that every door takes from."""
     return RedisRates(link(), epoch().follow) if settings.REDIS_URL else MemoryRates()
+
+
+@cache
+def places() -> RedisPlaces:
+    """The places that processes share; only where Redis is set."""
+    return RedisPlaces(link())
 
 
 def make_follower() -> Follower | None:

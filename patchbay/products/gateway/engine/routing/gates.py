@@ -4,9 +4,22 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from patchbay.products.gateway.contracts import ProviderConfig, ProviderKey
 from patchbay.products.gateway.errors import ModelBusyError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """Somebody who waits for a place since a moment of the clock; `done` once there is one, or a refusal."""
+
+    since: float
+    done: "asyncio.Future[None]"
+
+    @property
+    def has_place(self) -> bool:
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
 
 
 class Gate:
@@ -17,7 +30,7 @@ class Gate:
         self._config = config
         self._active = 0
         self._next_at = 0.0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[Turn] = deque()
         self._resting: dict[str, float] = {}
         self._turns: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -49,22 +62,22 @@ class Gate:
 
     async def wait(self, deadline: float) -> None:
         """Take a place, waiting for one until `deadline` (the clock's time); ModelBusyError when none came."""
-        config = self._config
-        if len(self._waiting) >= config.queue_length:
-            raise _busy(config, 1.0)
-        until = min(deadline, self._clock() + config.queue_seconds)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        config, now = self._config, self._clock()
+        if not self._has_room_to_wait():
+            raise busy(config, 1.0)
+        until = min(deadline, now + config.queue_seconds)
+        turn = Turn(now, asyncio.get_running_loop().create_future())
         self._waiting.append(turn)
         self._serve()
         try:
-            async with asyncio.timeout(max(0.0, until - self._clock())):
-                await turn
+            async with asyncio.timeout(max(0.0, until - now)):
+                await turn.done
         except TimeoutError:
-            if turn.done() and not turn.cancelled():
+            if turn.has_place:
                 return  # the place was given in the same turn of the loop
-            raise _busy(config, max(1.0, self._pause())) from None
+            raise busy(config, max(1.0, self._pause())) from None
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.has_place:
                 self.leave()
             raise
         finally:
@@ -100,6 +113,9 @@ class Gate:
         names = [key.id for key in keys] or [""]
         return max(0.0, min(self._resting.get(name, 0.0) for name in names) - now)
 
+    def _has_room_to_wait(self) -> bool:
+        return len(self._waiting) < self._config.queue_length
+
     def _pause(self) -> float:
         """Return how long until the provider's rate allows another call."""
         return self._next_at - self._clock() if self._config.requests_per_minute else 0.0
@@ -119,16 +135,17 @@ class Gate:
                     self._timer = asyncio.get_running_loop().call_later(pause, self._serve_later)
                 return
             turn = self._waiting.popleft()
-            if not turn.done():
+            if not turn.done.done():
                 self._take()
-                turn.set_result(None)
+                turn.done.set_result(None)
 
     def _serve_later(self) -> None:
         self._timer = None
         self._serve()
 
 
-def _busy(config: ProviderConfig, retry_after: float) -> ModelBusyError:
+def busy(config: ProviderConfig, retry_after: float) -> ModelBusyError:
+    """Return the refusal of who found no place."""
     return ModelBusyError(
         f"The provider {config.name!r} is at its limit; nothing was charged.", retry_after=retry_after
     )

@@ -102,6 +102,7 @@ class Place(Generic[T]):
             self._gate = None
 
 
+MakeGate = Callable[[ProviderConfig, Callable[[], float]], Gate]
 Attempt = Callable[[ModelTarget, Transport, ProviderKey | None], Awaitable[T]]
 
 
@@ -131,10 +132,12 @@ class Router:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: random.Random | None = None,
+        make_gate: MakeGate = Gate,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._chance = chance or random.Random()  # noqa: S311  balancing, not secrets
+        self._make_gate = make_gate
         self._providers: dict[str, _Provider] = {}
         self._breakers: dict[tuple[str, str], Breaker] = {}
 
@@ -286,12 +289,15 @@ class Router:
         """Return how many calls wait for room at each provider."""
         return {each.config.name: float(each.gate.waiting) for each in self._providers.values()}
 
+    def _meet(self, config: ProviderConfig) -> _Provider:
+        return _Provider(config, make_transport(config), self._make_gate(config, self._clock))
+
     def _provider(self, config: ProviderConfig) -> _Provider:
         found = self._providers.get(config.id)
         if found is None:
             if len(self._providers) >= MAX_REMEMBERED:
                 self._providers = {name: each for name, each in self._providers.items() if each.gate.active}
-            found = self._providers[config.id] = _Provider(config, make_transport(config), Gate(config, self._clock))
+            found = self._providers[config.id] = self._meet(config)
         elif found.config is not config and found.config != config:
             found.gate.update(config)
             if (config.kind, config.base_url, config.private_allowed) != (
