@@ -149,7 +149,8 @@ class Taken:
     """The answer to a Want: what was added to the lease, and how long it may be used.
 
     `short` says that not every need was covered; `scarce` that the lease must keep nothing in reserve;
-    `others` are the leases of other processes that may still have credit to return. `cap` is of a budget's account.
+    `others` are the leases of other processes that may still have credit to return, and `leased_micro` what all
+    leases have, for calls under way or free, both only when it is short. `cap` is of a budget's account.
     """
 
     organisation_id: str
@@ -160,7 +161,13 @@ class Taken:
     scarce: bool
     usable_seconds: float | None
     others: tuple[str, ...]
+    leased_micro: int = 0
     cap: Cap | None = None
+
+    @property
+    def unspent_micro(self) -> int:
+        """Return what nobody has spent yet, in lots and leases."""
+        return self.free_micro + self.leased_micro
 
 
 class SettleItem(msgspec.Struct, frozen=True, gc=False):

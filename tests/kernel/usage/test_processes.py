@@ -85,6 +85,18 @@ def test_what_holds_leave_over_serves_others(crew: list[LedgerProcess], organisa
     assert sound(crew[0], organisation)
 
 
+@pytest.mark.parametrize(("hold", "cost"), [(75, 5), (1_500, 75)], ids=["15 times", "20 times"])
+def test_who_holds_far_more_than_the_cost_keeps_nobody_from_credits(
+    crew: list[LedgerProcess], organisation: str, hold: int, cost: int
+) -> None:
+    """Credits for exactly ten calls, of which one alone holds the most: 200 at once, over four processes, are ten."""
+    grant(crew[0], organisation, hold + 9 * cost)
+    ends = burst(crew, organisation, count=50, hold=hold, cost=cost, work_ms=2)
+    assert ends == Counter(served=10, insufficient_credits=190)
+    assert available(crew[0], organisation) == hold - cost
+    assert sound(crew[0], organisation)
+
+
 def test_nobody_is_refused_while_another_process_leases_idle_credit(
     crew: list[LedgerProcess], organisation: str
 ) -> None:
@@ -93,7 +105,7 @@ def test_nobody_is_refused_while_another_process_leases_idle_credit(
     assert rich.ask("burst", organisation=organisation, count=50, hold=100, cost=100) == {"served": 50}
     assert read(rich, organisation, "total_leased") != 0
     assert poor.ask("keep", organisation=organisation, name="all", amount=1_000_000 - 5_000) == "held"
-    assert rich.ask("keep", organisation=organisation, name="more", amount=1) == "insufficient_credits"
+    assert rich.ask("keep", organisation=organisation, name="more", amount=995_001) == "insufficient_credits"
 
 
 def test_a_durable_hold_recalls_leases_too(crew: list[LedgerProcess], organisation: str) -> None:

@@ -23,6 +23,17 @@ def budgets(process: LedgerProcess, organisation: str) -> dict[str, Any]:
     return {found["scope"]: found for found in read(process, organisation, "list_budgets")}  # type: ignore[attr-defined]
 
 
+def test_a_cap_for_ten_calls_that_hold_twenty_times_their_cost_serves_ten(
+    crew: list[LedgerProcess], organisation: str
+) -> None:
+    grant(crew[0], organisation, 1_000_000)
+    budget = cap(crew[0], organisation, 1_500 + 9 * 75)
+    ends = burst(crew, organisation, count=50, hold=1_500, cost=75, work_ms=2, budgets=[budget])
+    assert ends == Counter(served=10, key_cap_reached=190)
+    assert available(crew[0], organisation) == 1_000_000 - 750
+    assert sound(crew[0], organisation)
+
+
 @pytest.mark.parametrize("work_ms", [0, 20])
 @pytest.mark.parametrize("spare", [0, 74], ids=["exactly ten", "and a rest"])
 def test_two_hundred_at_once_over_four_processes_on_a_cap_for_ten_are_ten(
@@ -99,7 +110,9 @@ def test_what_a_killed_process_held_of_a_cap_returns_and_nothing_else(spawn: Spa
     left = 1_000 - spent
     assert 0 < left <= 700
     assert other.ask("keep", organisation=organisation, name="most", amount=left, budgets=[budget]) == "held"
-    assert other.ask("keep", organisation=organisation, name="more", amount=1, budgets=[budget]) == "key_cap_reached"
+    assert other.ask("keep", organisation=organisation, name="more", amount=left + 1, budgets=[budget]) == (
+        "key_cap_reached"
+    )
     assert other.ask("settle", name="most", cost=left, request=new_id("req")) == "settled"
     assert budgets(other, organisation)["key"]["spent_micro"] == 1_000
     assert sound(other, organisation)
@@ -115,7 +128,7 @@ def test_a_cap_that_is_lowered_calls_back_what_processes_lease_of_it(
     cap(other, organisation, 700)
     assert other.ask("keep", organisation=organisation, name="rest", amount=200, budgets=[budget]) == "held"
     for process in (rich, other):
-        refused = process.ask("keep", organisation=organisation, name="more", amount=1, budgets=[budget])
+        refused = process.ask("keep", organisation=organisation, name="more", amount=201, budgets=[budget])
         assert refused == "key_cap_reached"
     cap(other, organisation, 701)
     assert rich.ask("keep", organisation=organisation, name="more", amount=1, budgets=[budget]) == "held"

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, transaction
 from patchbay.kernel.events.models import OutboxEvent
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.ledger import services
+from patchbay.kernel.ledger.engine import recalls
 from patchbay.kernel.ledger.errors import InsufficientCreditsError
 from patchbay.kernel.plans.contracts import CostLine, Rate
 from patchbay.kernel.usage import queries, writer
@@ -75,6 +76,47 @@ def test_the_writer_orders_what_it_wrote_by_organisation(
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM usage_usagerecord_listed WHERE organisation_id = %s", [organisation])
             assert cursor.fetchone()[0] >= 3
+
+
+def test_a_hold_waits_for_what_a_call_under_way_leaves_over(ledger_runtime: Runtime, organisation: str) -> None:
+    book, live = ledger_runtime.book, ledger_runtime.writer
+
+    async def overlap() -> int:
+        first = await book.hold(organisation, 900)
+        second = asyncio.create_task(book.hold(organisation, 900))
+        small = await book.hold(organisation, 100)  # the rest is not kept from who needs no more
+        assert not second.done()
+        book.release(small)
+        await live.settle(Settlement(first, 50, record(organisation)))
+        return (await second).amount_micro
+
+    assert asyncio.run(overlap()) == 900
+    assert available(organisation) == 950
+
+
+def test_a_hold_that_waits_is_refused_once_what_it_needs_is_spent(ledger_runtime: Runtime, organisation: str) -> None:
+    book, live = ledger_runtime.book, ledger_runtime.writer
+
+    async def overlap() -> None:
+        first = await book.hold(organisation, 900)
+        second = asyncio.create_task(book.hold(organisation, 900))
+        await asyncio.sleep(0)
+        await live.settle(Settlement(first, 101, record(organisation)))
+        await second
+
+    with pytest.raises(InsufficientCreditsError) as refused:
+        asyncio.run(overlap())
+    assert refused.value.extra == {"required": "0.000900", "available": "0.000899"}
+
+
+def test_who_waits_too_long_for_calls_under_way_is_asked_to_come_again(
+    ledger_runtime: Runtime, organisation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recalls, "PATIENCE_SECONDS", 0.05)
+    ledger_runtime.book.hold_blocking(organisation, 900)
+    with pytest.raises(UnavailableError) as refused:
+        asyncio.run(ledger_runtime.book.hold(organisation, 900))
+    assert refused.value.retry_after == 1
 
 
 def test_what_arrives_while_a_batch_is_written_is_committed_with_it(

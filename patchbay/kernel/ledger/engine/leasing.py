@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from patchbay.kernel.ledger.contracts import Taken, Want, is_cap_account
 from patchbay.kernel.ledger.engine import caps, moves, processes, recalls
@@ -60,8 +60,14 @@ def _take(process_id: str, want: Want, now: datetime) -> Taken:
         scarce or short or not reserve,
         usable,
         others,
+        _leased_micro(want.organisation_id) if short else 0,
         cap,
     )
+
+
+def _leased_micro(organisation_id: str) -> int:
+    rows = Lease.objects.filter(organisation_id=organisation_id)
+    return rows.aggregate(total=Sum("balance_micro"))["total"] or 0
 
 
 def fitting(needs: Sequence[int], free: int) -> list[int]:

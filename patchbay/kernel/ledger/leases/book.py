@@ -9,6 +9,9 @@ thread commits settles and returns credit, so that nothing races on a lease's st
 
 holds for each lease; after a failure of unknown outcome `LeaseBook.resync` restores it from the database.
 
+Credits that calls under way hold are not spent yet: mostly they cost less. So a hold that all unspent credit would
+cover waits for them, for a while; only what has been spent refuses it.
+
 A lease that took from a lot is not used after the lot expired; holds made in time are honoured, and so is what is
 left over from them while it stays in this process.
 """
@@ -32,6 +35,9 @@ from patchbay.lib.errors import AppError, UnavailableError
 RESERVE_HOLDS = 64
 RESERVE_SECONDS = 5
 IDLE_SECONDS = 30.0
+AGAIN_SECONDS = 0.1
+"""How soon those who wait for calls under way are looked after again; this process's own serve them at once."""
+_HELD = "Calls under way hold the credits that this one needs; nothing was charged."
 
 
 class LeasedHold(msgspec.Struct, eq=False, gc=False):
@@ -47,12 +53,14 @@ class LeasedHold(msgspec.Struct, eq=False, gc=False):
 class Waiter:
     """A hold that found too little free: `deliver` is called once with the hold or the refusal.
 
-    `asked` says that a recall was raised for it, `final` that it was answered: the next decision stands.
+    `patient` says that it waits for what calls under way leave over; `asked` that a recall was raised for it, `final`
+    that it was answered: the next decision stands.
     """
 
     amount_micro: int
     deliver: Callable[[LeasedHold | AppError], None]
     since: float
+    patient: bool = False
     asked: bool = False
     final: bool = False
     hold: LeasedHold | None = None
@@ -71,6 +79,7 @@ class MemoryLease:
     usable_until: float | None = None
     used: int = 0
     taken_at: float = field(default_factory=time.monotonic)
+    try_at: float = 0.0
     waiters: deque[Waiter] = field(default_factory=deque)
     recall: Recall | None = None
 
@@ -100,7 +109,10 @@ class LeaseBook:
     # -- callers ------------------------------------------------------------------------------------------------
 
     async def hold(self, organisation_id: str, amount_micro: int) -> LeasedHold:
-        """Set credits aside; InsufficientCreditsError (402) when nothing covers them, UnavailableError (503)."""
+        """Set credits aside; InsufficientCreditsError (402) when nothing that is unspent covers them.
+
+        UnavailableError (503) when the ledger cannot be written, or others hold what it needs for too long.
+        """
         found = self._try(organisation_id, amount_micro)
         if found is not None:
             return found
@@ -121,7 +133,7 @@ class LeaseBook:
                 if isinstance(outcome, LeasedHold):
                     self._free_later(outcome)
 
-        waiter = Waiter(amount_micro, deliver, time.monotonic())
+        waiter = Waiter(amount_micro, deliver, time.monotonic(), patient=True)
         self._enqueue(organisation_id, waiter)
         try:
             return await future
@@ -130,7 +142,7 @@ class LeaseBook:
             raise
 
     def hold_blocking(self, organisation_id: str, amount_micro: int) -> LeasedHold:
-        """The same for a thread that may block."""
+        """The same for a thread that may block: briefly, so that what others hold refuses it."""
         found = self._try(organisation_id, amount_micro)
         if found is not None:
             return found
@@ -151,6 +163,7 @@ class LeaseBook:
             if hold.open:
                 hold.open = False
                 self._end(hold.lease, hold.amount_micro, 0)
+                self._serve(hold.lease)
 
     def check(self) -> None:
         """Raise UnavailableError while holds are refused because nothing could be settled."""
@@ -187,6 +200,7 @@ class LeaseBook:
             if lease is None:
                 lease = self._leases[organisation_id] = MemoryLease(organisation_id, self.process_id)
             lease.waiters.append(waiter)
+            lease.try_at = 0.0
             self._missed.add(organisation_id)
         self._wake()
 
@@ -206,12 +220,10 @@ class LeaseBook:
     def _end(self, lease: MemoryLease, amount_micro: int, spent_micro: int) -> None:
         lease.held -= amount_micro
         lease.free += amount_micro - spent_micro
-        if lease.waiters and lease.free:
-            self._serve(lease)
 
     def _serve(self, lease: MemoryLease) -> None:
         """Give to those who wait, oldest first; a smaller one may fit where an older one does not."""
-        if lease.is_expired():
+        if not lease.waiters or lease.is_expired():
             return
         waiting = list(lease.waiters)
         lease.waiters.clear()
@@ -245,8 +257,13 @@ class LeaseBook:
     def finish_settles(self, ended: list[tuple[LeasedHold, int]]) -> None:
         """Close holds after the commit, each with what was spent of it (0 when its settle failed)."""
         with self._lock:
+            awaited = set()
             for hold, spent_micro in ended:
                 self._end(hold.lease, hold.amount_micro, spent_micro)
+                if hold.lease.waiters:
+                    awaited.add(hold.lease)
+            for lease in awaited:
+                self._serve(lease)
 
     # -- the ledger thread: state -------------------------------------------------------------------------------
 
@@ -326,21 +343,35 @@ class LeaseBook:
                 lease.usable_until = until if lease.usable_until is None else min(until, lease.usable_until)
             self._serve(lease)
 
-    def decide(self, lease: MemoryLease, refused: list[Waiter], answer: Taken) -> None:
-        """Refuse those of `refused` that still wait; `answer` says what there was for them."""
+    def decide(self, lease: MemoryLease, waiters: list[Waiter], answer: Taken) -> None:
+        """Refuse those of `waiters` whom nothing covers; `answer` says what there was for them.
+
+        Who is patient stays while all that is unspent would cover it, the others until other processes have answered.
+        """
         with self._lock:
-            for waiter in refused:
-                if waiter in lease.waiters:
-                    lease.waiters.remove(waiter)
-                    waiter.deliver(_refusal(answer, waiter.amount_micro, answer.free_micro + lease.free))
+            refused = set()
+            for waiter in waiters:
+                known = waiter.final or not answer.others
+                if waiter.amount_micro > answer.unspent_micro or (known and not waiter.patient):
+                    refused.add(waiter)
+            self._remove(lease, refused, lambda waiter: _refusal(answer, waiter, answer.free_micro + lease.free))
+            lease.try_at = time.monotonic() + AGAIN_SECONDS
+
+    @staticmethod
+    def _remove(lease: MemoryLease, refused: set[Waiter], refuse: Callable[[Waiter], AppError]) -> None:
+        """Deliver a refusal to those of `refused` that still wait."""
+        waiting = list(lease.waiters)
+        lease.waiters.clear()
+        for waiter in waiting:
+            if waiter in refused:
+                waiter.deliver(refuse(waiter))
+            else:
+                lease.waiters.append(waiter)
 
     def give_up(self, lease: MemoryLease, late: list[Waiter]) -> None:
-        """Answer 503 to those for whom another process did not return its credit in time."""
+        """Answer 503 to those who waited too long for calls under way, or for another process."""
         with self._lock:
-            for waiter in late:
-                if waiter in lease.waiters:
-                    lease.waiters.remove(waiter)
-                    waiter.deliver(UnavailableError("Another server does not return its credits; nothing was charged."))
+            self._remove(lease, set(late), lambda waiter: UnavailableError(_HELD, retry_after=1))
 
     def collect_returns(self, acks: dict[str, int]) -> list[MemoryLease]:
         """Return leases with credit to give back: recalled, scarce or expired, or not used for a while."""
@@ -390,8 +421,8 @@ class LeaseBook:
                 self._scarce.discard(organisation_id)
 
 
-def _refusal(answer: Taken, amount_micro: int, free_micro: int) -> AppError:
+def _refusal(answer: Taken, waiter: Waiter, free_micro: int) -> AppError:
     if answer.cap is None:
-        return insufficient(amount_micro, free_micro)
+        return insufficient(waiter.amount_micro, free_micro)
     cap = answer.cap
-    return cap_reached(cap.scope, cap.cap_micro, cap.renews_at, amount_micro=amount_micro, left_micro=free_micro)
+    return cap_reached(cap.scope, cap.cap_micro, cap.renews_at, amount_micro=waiter.amount_micro, left_micro=free_micro)

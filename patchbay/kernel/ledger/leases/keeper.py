@@ -34,9 +34,11 @@ class LeaseKeeper:
     def turn(self) -> None:
         """Do what is due; returns quickly when nothing is."""
         self._check_recalls()
-        if waiting := [(lease, waiters) for lease, waiters in self._book.waiting() if _is_due(lease)]:
-            for start in range(0, len(waiting), ORGANISATIONS_PER_TRANSACTION):
-                self._answer(waiting[start : start + ORGANISATIONS_PER_TRANSACTION])
+        if waiting := self._book.waiting():
+            due = [(lease, waiters) for lease, waiters in waiting if _is_due(lease)]
+            for start in range(0, len(due), ORGANISATIONS_PER_TRANSACTION):
+                self._answer(due[start : start + ORGANISATIONS_PER_TRANSACTION])
+            self._give_up_late(waiting)
         if self._book.has_leases() and time.monotonic() >= self._returns_at:
             self._returns_at = time.monotonic() + POLL_SECONDS
             self._return()
@@ -60,12 +62,14 @@ class LeaseKeeper:
                 self._decide(lease, waiters, answer)
 
     def _decide(self, lease: MemoryLease, waiters: list[Waiter], answer: Taken) -> None:
-        """Refuse whom the true balance does not cover; for the others ask the other holders first."""
-        refused = waiters if not answer.others else [waiter for waiter in waiters if waiter.final]
-        self._book.decide(lease, refused, answer)
-        if answer.others and lease.recall is None and lease.waiters:
-            for waiter in waiters:
-                waiter.asked = True
+        """Refuse whom the true balance does not cover; for the others ask the other holders, again only later."""
+        self._book.decide(lease, waiters, answer)
+        if not answer.others or lease.recall is not None or not lease.waiters:
+            return
+        answered = any(waiter.final for waiter in waiters)
+        for waiter in waiters:
+            waiter.asked, waiter.final = not answered, False
+        if not answered:
             lease.recall = recalls.raise_recall(answer.others)
             self._recalling.append(lease)
 
@@ -79,9 +83,13 @@ class LeaseKeeper:
                 for waiter in list(lease.waiters):
                     waiter.final = waiter.final or waiter.asked
                 lease.recall = None
+                lease.try_at = 0.0
                 self._recalling.remove(lease)
-            else:
-                late = [w for w in list(lease.waiters) if now - w.since > recalls.PATIENCE_SECONDS]
+
+    def _give_up_late(self, waiting: list[tuple[MemoryLease, list[Waiter]]]) -> None:
+        oldest = time.monotonic() - recalls.PATIENCE_SECONDS
+        for lease, waiters in waiting:
+            if late := [waiter for waiter in waiters if waiter.since < oldest]:
                 self._book.give_up(lease, late)
 
     def _return(self) -> None:
@@ -103,4 +111,5 @@ class LeaseKeeper:
 
 def _is_due(lease: MemoryLease) -> bool:
     """While a recall is out, try only now and then: what comes back is decided on when all have answered."""
-    return lease.recall is None or time.monotonic() - lease.taken_at > RETRY_SECONDS
+    now = time.monotonic()
+    return now >= lease.try_at if lease.recall is None else now - lease.taken_at > RETRY_SECONDS
