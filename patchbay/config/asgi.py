@@ -75,7 +75,7 @@ async def _not_here(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         await send({"type": "websocket.close", "code": 1008})
         return
-    request = Request(scope, receive, send, {})
+    request = Request.from_scope(scope, receive, send, {})
     request.answer_headers = []  # the dispatcher adds the request's id
     problem = NotFoundError(
         f"This gateway has nothing at {request.path}.", next_step=f"Pages and the rest of the API are at {_base_url()}."

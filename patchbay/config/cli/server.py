@@ -140,14 +140,14 @@ class _Server:
     def run(self, host: str = "", port: int = 0, sockets: list[socket.socket] | None = None) -> int:
         import uvicorn
 
-        from patchbay.lib.asgi.one_write import OneWriteProtocol
+        from patchbay.lib.asgi.protocol import RawProtocol
 
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._application,
                 host=host,
                 port=port,
-                http=OneWriteProtocol,
+                http=RawProtocol,
                 access_log=False,
                 log_config=None,
                 server_header=False,

@@ -22,31 +22,33 @@ class EventStream:
 
     def __init__(self, request: Request, *, ping_seconds: float = PING_SECONDS) -> None:
         self.gone = asyncio.Event()
-        self._request = request
+        self._channel = request.channel
+        self._answer_headers = request.answer_headers
         self._ping_seconds = ping_seconds
         self._turn = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._pinging: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
         headers: Headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-cache, no-transform"),
             (b"x-accel-buffering", b"no"),
-            *self._request.answer_headers,
+            *self._answer_headers,
         ]
-        await self._request.send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._ping())]
+        await self._channel.begin(200, headers)
+        self._channel.watch(self.gone.set)
+        self._pinging = asyncio.create_task(self._ping())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._channel.unwatch()
+        self._pinging.cancel()
+        await asyncio.gather(self._pinging, return_exceptions=True)
         if kind is None and not self.gone.is_set():
             with contextlib.suppress(OSError):
-                await self._request.send({"type": "http.response.body", "body": b""})
+                await self._channel.finish(b"")
 
     async def send(self, event: str, value: Any) -> bool:
         """Send one event with a JSON value; False when the client has left."""
@@ -58,15 +60,11 @@ class EventStream:
                 return False
             try:
                 async with asyncio.timeout(STALL_SECONDS):
-                    await self._request.send({"type": "http.response.body", "body": data, "more_body": True})
+                    await self._channel.write(data)
             except OSError:  # TimeoutError is one
                 self.gone.set()
                 return False
             return True
-
-    async def _watch(self) -> None:
-        await self._request.wait_for_disconnect()
-        self.gone.set()
 
     async def _ping(self) -> None:
         while not self.gone.is_set():

@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Protocol
 
-from patchbay.lib.asgi.request import ClientGoneError, Request, too_large
+from patchbay.lib.asgi.channel import AsgiChannel, Channel, ClientGoneError
+from patchbay.lib.asgi.request import Request, too_large
 from patchbay.lib.asgi.responses import respond_problem
 from patchbay.lib.asgi.types import ASGIApp, Headers, Message, Receive, Scope, Send
 from patchbay.lib.errors import AppError, TooLargeError
@@ -34,13 +35,13 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        request = Request(scope, receive, send, {})
+        request = Request.from_scope(scope, receive, send, {})
         if request.declared_length > self._limit:
-            return await self._refuse(request, receive, too_large(self._limit))
+            return await self._refuse(request, receive, send, too_large(self._limit))
         try:
             return await self._app(scope, self._counted(receive), send)
         except TooLargeError as error:
-            return await self._refuse(request, receive, error)
+            return await self._refuse(request, receive, send, error)
 
     def _counted(self, receive: Receive) -> Receive:
         size = 0
@@ -55,26 +56,25 @@ class BodyLimit:
 
         return receive_counted
 
-    async def _refuse(self, request: Request, receive: Receive, error: TooLargeError) -> None:
+    async def _refuse(self, request: Request, receive: Receive, send: Send, error: TooLargeError) -> None:
         """Answer whole, read on for a moment, and only then end the answer, which closes the connection."""
-        send = request.send
-
-        async def send_open(message: Message) -> None:
-            await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
-
-        request.send = send_open
+        request.channel, channel = OpenEnd(receive, send), request.channel
         request.answer_headers = []  # the dispatcher adds the request's id to all that its fallback sends
         await self._respond(request, error, headers=[(b"connection", b"close")])
         if request.header(b"expect") is None:  # who asked first whether to send sends nothing now
             with contextlib.suppress(TimeoutError, ClientGoneError):
-                await asyncio.wait_for(_discard(receive), LINGER_SECONDS)
-        await send({"type": "http.response.body", "body": b""})
+                await asyncio.wait_for(_discard(channel), LINGER_SECONDS)
+        await channel.finish(b"")
 
 
-async def _discard(receive: Receive) -> None:
+class OpenEnd(AsgiChannel):
+    """Sends a whole answer without ending it."""
+
+    async def finish(self, data: bytes) -> None:
+        await self.write(data)
+
+
+async def _discard(channel: Channel) -> None:
     more = True
     while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        more = message.get("more_body", False)
+        _, more = await channel.piece()

@@ -1,11 +1,12 @@
 """One HTTP request as a raw route sees it."""
 
 import re
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
 
+from patchbay.lib.asgi.channel import AsgiChannel, Channel
 from patchbay.lib.asgi.types import Headers, Receive, Scope, Send
 from patchbay.lib.errors import (
     FieldError,
@@ -23,38 +24,61 @@ _MSGSPEC_MISSING = re.compile(r"missing required field `([^`]+)`")
 _MSGSPEC_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was read."""
-
-
 class Request:
     """`headers` has lower-case names as bytes; the last of a repeated header wins.
 
     `answer_headers` go out with whatever answers the request, an error or a stream too: the rate that is left.
+    `query_string` is as it came, `client_address` the client's IP address where it is known.
     """
 
     __slots__ = (
-        "_receive",
         "answer_headers",
+        "channel",
+        "client_address",
         "headers",
         "method",
         "path",
         "path_params",
+        "query_string",
         "request_id",
-        "scope",
-        "send",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, path_params: dict[str, str]) -> None:
-        self.scope = scope
-        self.send = send
-        self._receive = receive
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
+    def __init__(
+        self,
+        channel: Channel,
+        method: str,
+        path: str,
+        headers: Headers,
+        *,
+        request_id: str,
+        path_params: dict[str, str],
+        query_string: bytes = b"",
+        client_address: str | None = None,
+    ) -> None:
+        self.channel = channel
+        self.method = method
+        self.path = path
         self.path_params = path_params
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.request_id: str = scope["state"]["request_id"]
-        self.answer_headers: Headers = [(b"x-request-id", self.request_id.encode())]
+        self.headers = dict(headers)
+        self.query_string = query_string
+        self.client_address = client_address
+        self.request_id = request_id
+        self.answer_headers: Headers = [(b"x-request-id", request_id.encode())]
+
+    @classmethod
+    def from_scope(cls, scope: Scope, receive: Receive, send: Send, path_params: dict[str, str]) -> Self:
+        """Return the request of an ASGI scope that has its id in `state`."""
+        client = scope.get("client")
+        return cls(
+            AsgiChannel(receive, send),
+            scope["method"],
+            scope["path"],
+            scope["headers"],
+            request_id=scope["state"]["request_id"],
+            path_params=path_params,
+            query_string=scope["query_string"],
+            client_address=client[0] if client else None,
+        )
 
     def header(self, name: bytes) -> str | None:
         """Return a header's text by its lower-case name."""
@@ -64,12 +88,7 @@ class Request:
     @property
     def query(self) -> dict[str, str]:
         """The query string; the first of a repeated parameter wins."""
-        return {name: values[0] for name, values in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
-
-    @property
-    def client_address(self) -> str | None:
-        client = self.scope.get("client")
-        return client[0] if client else None
+        return {name: values[0] for name, values in parse_qs(self.query_string.decode("latin-1")).items()}
 
     def bearer_token(self) -> str:
         """Return the bearer credential; UnauthenticatedError when there is none."""
@@ -91,19 +110,17 @@ class Request:
         """Read the whole body; TooLargeError above `limit` bytes, before the rest is read."""
         if self.declared_length > limit:
             raise too_large(limit)
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise too_large(limit)
-            chunks.append(chunk)
-            if not message.get("more_body"):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body, more = await self.channel.piece()
+        if more:
+            pieces, size = [body], len(body)
+            while more and size <= limit:
+                piece, more = await self.channel.piece()
+                pieces.append(piece)
+                size += len(piece)
+            body = b"".join(pieces)
+        if len(body) > limit:
+            raise too_large(limit)
+        return body
 
     async def decode(self, shape: type[T], limit: int = BODY_LIMIT) -> T:
         """Read a JSON body of the given msgspec shape; the error names the field that is wrong."""
@@ -117,11 +134,6 @@ class Request:
             raise UnsupportedMediaError(
                 f"The body is {content_type!r}, not JSON.", next_step="Send `Content-Type: application/json`."
             )
-
-    async def wait_for_disconnect(self) -> None:
-        """Return when the client has closed the connection; call only after the body was read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
 
 
 def decode_json(body: bytes, shape: type[T]) -> T:

@@ -24,19 +24,7 @@ async def respond(
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
     """Send a whole answer."""
-    await request.send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", content_type),
-                (b"content-length", str(len(body)).encode()),
-                *request.answer_headers,
-                *headers,
-            ],
-        }
-    )
-    await request.send({"type": "http.response.body", "body": body})
+    await request.channel.whole(status, [(b"content-type", content_type), *request.answer_headers, *headers], body)
 
 
 async def respond_json(request: Request, value: Any, *, status: int = 200, headers: Headers | None = None) -> None:

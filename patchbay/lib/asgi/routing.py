@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import structlog
 
-from patchbay.lib.asgi.request import ClientGoneError, Request
+from patchbay.lib.asgi.channel import ClientGoneError
+from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import explain, respond_problem
 from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from patchbay.lib.errors import AppError, MethodNotAllowedError
@@ -73,14 +74,15 @@ class Dispatcher:
         if scope["type"] != "http":
             return await self._fallback(scope, receive, send)
         scope.setdefault("state", {})["request_id"] = request_id = new_id("req")
-        route, path_params = self._find(scope["method"], scope["path"])
+        route, path_params = self.find(scope["method"], scope["path"])
         if route is not None:
-            return await _serve(route, Request(scope, receive, send, path_params))
+            return await serve(route, Request.from_scope(scope, receive, send, path_params))
         if allowed := self._allowed.get(scope["path"]):
-            return await _refuse_method(Request(scope, receive, send, {}), allowed)
+            return await _refuse_method(Request.from_scope(scope, receive, send, {}), allowed)
         return await self._fallback(scope, receive, _with_request_id(send, request_id))
 
-    def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+    def find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+        """Return the raw route of a request and the parameters in its path; None where the fallback serves it."""
         if route := self._exact.get((method, path)):
             return route, {}
         for route, pattern in self._patterns:
@@ -134,34 +136,27 @@ def _with_request_id(send: Send, request_id: str) -> Send:
     return send_with_id
 
 
-async def _serve(route: Route, request: Request) -> None:
+async def serve(route: Route, request: Request) -> None:
     """Run the handler and answer for what it raises.
 
     What failed, was refused or took long has a line in the log, without bodies or credentials; the rest is counted,
     and what it did has its record: a line for each would cost as much as forwarding the request.
     """
-    status: int | None = None
-    send, began = request.send, time.perf_counter()
-
-    async def watched_send(message: Message) -> None:
-        nonlocal status
-        if message["type"] == "http.response.start":
-            status = message["status"]
-        await send(message)
-
-    request.send = watched_send
+    began = time.perf_counter()
+    left = False
     try:
         await route.handler(request)
     except ClientGoneError:
-        status = CLIENT_CLOSED_REQUEST
+        left = True
     except Exception as error:
         known = explain(request, error)
-        if status is not None:
+        if request.channel.status is not None:
             raise  # the status line is out: only breaking the connection tells the client
         with contextlib.suppress(OSError):
             await route.respond_error(request, known)
     finally:
         seconds = time.perf_counter() - began
+        status = CLIENT_CLOSED_REQUEST if left else request.channel.status
         REQUESTS.inc(route.operation_id, str(status))
         if status is None or status >= 400 or seconds >= SLOW_SECONDS:
             log.info(

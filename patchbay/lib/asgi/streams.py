@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from patchbay.lib.asgi.request import Request
-from patchbay.lib.asgi.types import Message
 
 STALL_SECONDS = 30.0
 """A client that takes nothing for so long counts as gone, or it would hold its credits for ever."""
@@ -19,12 +18,12 @@ class ByteStream:
     """
 
     def __init__(self, request: Request, *, on_gone: Callable[[], None] | None = None) -> None:
-        self._request = request
+        self._channel = request.channel
+        self._answer_headers = request.answer_headers
         self._on_gone = on_gone
         self._gone = False
         self._since: float | None = None
         self._sender: asyncio.Task[Any] | None = None
-        self._watcher: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._stalled = False
         self.started = False
@@ -37,30 +36,27 @@ class ByteStream:
         """Send the head and begin to watch the client."""
         self.started = True
         head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), *headers]
-        await self._request.send(
-            {"type": "http.response.start", "status": 200, "headers": [*head, *self._request.answer_headers]}
-        )
-        loop = asyncio.get_running_loop()
+        await self._channel.begin(200, [*head, *self._answer_headers])
+        self._channel.watch(self._leave)
         self._sender = asyncio.current_task()
-        self._watcher = loop.create_task(self._watch())
-        self._timer = loop.call_later(STALL_SECONDS, self._look)
+        self._timer = asyncio.get_running_loop().call_later(STALL_SECONDS, self._look)
 
     async def send(self, data: bytes) -> bool:
         """Send bytes; False when the client has left, and nothing was sent."""
         if self._gone:
             return False
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await self._send(self._channel.write(data))
         return not self._gone
 
     async def end(self, data: bytes) -> None:
         """Send the last bytes and end the answer."""
         if not self._gone:
-            await self._send({"type": "http.response.body", "body": data})
+            await self._send(self._channel.finish(data))
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, sending: Awaitable[None]) -> None:
         self._since = time.monotonic()
         try:
-            await self._request.send(message)
+            await sending
         except OSError:
             self._leave()
         except asyncio.CancelledError:
@@ -73,14 +69,9 @@ class ByteStream:
 
     def close(self) -> None:
         """Stop watching."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._channel.unwatch()
         if self._timer is not None:
             self._timer.cancel()
-
-    async def _watch(self) -> None:
-        await self._request.wait_for_disconnect()
-        self._leave()
 
     def _leave(self) -> None:
         if self._gone:

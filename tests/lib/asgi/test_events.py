@@ -85,7 +85,7 @@ async def test_a_connection_that_breaks_while_sending_counts_as_left() -> None:
             raise ConnectionResetError
 
     scope = {"method": "GET", "path": "/", "headers": [], "query_string": b"", "state": {"request_id": "req_1"}}
-    async with EventStream(Request(scope, receive, send, {})) as stream:
+    async with EventStream(Request.from_scope(scope, receive, send, {})) as stream:
         assert not await stream.send("delta", {})
         assert stream.gone.is_set()
 
@@ -101,7 +101,7 @@ async def test_a_client_that_stops_reading_counts_as_left(monkeypatch: pytest.Mo
             await asyncio.Event().wait()
 
     scope = {"method": "GET", "path": "/", "headers": [], "query_string": b"", "state": {"request_id": "req_1"}}
-    async with EventStream(Request(scope, receive, send, {})) as stream:
+    async with EventStream(Request.from_scope(scope, receive, send, {})) as stream:
         assert not await stream.send("delta", {})
         assert stream.gone.is_set()
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from patchbay.lib.asgi.request import ClientGoneError, Request
+from patchbay.lib.asgi.channel import ClientGoneError
+from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.routing import CLIENT_CLOSED_REQUEST
 from patchbay.lib.errors import AppError, InvalidError, RateLimitedError, from_exception
 from patchbay.products.gateway.contracts import Caller
