@@ -225,12 +225,11 @@ class Exchange:
         head = self._head(status, headers, b"content-length: %d\r\n" % len(body))
         if self._flow.write_paused:
             await self._flow.drain()
-        if self.disconnected:
-            return
         if len(body) <= _COPY_BYTES:
-            self._transport.write(head + body)
+            self._put(head + body)
         else:
-            self._transport.writelines((head, body))
+            self._put(head)
+            self._put(body)
         self._complete()
 
     async def begin(self, status: int, headers: Headers) -> None:
@@ -239,13 +238,16 @@ class Exchange:
         self._protocol.loop.call_soon(self._flush)
 
     async def write(self, data: bytes) -> None:
+        if self._flow.write_paused:
+            await self._flow.drain()
         if data:
-            await self._write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._put(b"%x\r\n%b\r\n" % (len(data), data))
 
     async def finish(self, data: bytes) -> None:
-        await self._write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n")
-        if not self.disconnected:
-            self._complete()
+        if self._flow.write_paused:
+            await self._flow.drain()
+        self._put(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n")
+        self._complete()
 
     def watch(self, gone: Callable[[], None]) -> None:
         self._gone = gone
@@ -267,9 +269,7 @@ class Exchange:
         close = b"" if self.keep_alive else b"connection: close\r\n"
         return b"%b%b%b%b\r\n" % (STATUS_LINE[status], lines, framing, close)
 
-    async def _write(self, data: bytes) -> None:
-        if self._flow.write_paused and not self.disconnected:
-            await self._flow.drain()
+    def _put(self, data: bytes) -> None:
         if not self.disconnected:
             if self._held:
                 data = self._held + data
@@ -277,11 +277,12 @@ class Exchange:
             self._transport.write(data)
 
     def _flush(self) -> None:
-        if self._held and not self.disconnected:
-            self._transport.write(self._held)
-        self._held = b""
+        if self._held:
+            self._put(b"")
 
     def _complete(self) -> None:
+        if self.disconnected:
+            return
         self.response_complete = True
         self.set()
         if not self.keep_alive:
