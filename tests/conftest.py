@@ -1,10 +1,14 @@
 """What every test shares. A skipped test fails the run: what was not run is not known to work."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.core.cache import cache
+from psycopg import sql
 
 from tests import append_only
 from tests.postgres import server_url
@@ -23,10 +27,18 @@ def _no_visitor_is_known() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server of this session's own, whatever database the suite runs on."""
+def new_postgres() -> Iterator[Callable[[], str]]:
+    """Return the URL of a new, empty database at each call, whatever database the suite runs on."""
+    numbers = itertools.count(1)
     with server_url() as url:
-        yield url
+
+        def create() -> str:
+            name = f"own_{next(numbers)}"
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+        yield create
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Calls all at once by every route over two processes: exact to the micro-credit, and nobody refused who can pay."""
 
+from collections.abc import Callable
+
 from benchmarks import fire
 from tests.redis_server import redis_server
 
@@ -25,5 +27,5 @@ def test_money_is_exact_under_fire_on_sqlite() -> None:
     exact(figures(""))
 
 
-def test_money_is_exact_under_fire_on_postgresql(postgres_url: str) -> None:
-    exact(figures(postgres_url))
+def test_money_is_exact_under_fire_on_postgresql(new_postgres: Callable[[], str]) -> None:
+    exact(figures(new_postgres()))

@@ -1,7 +1,7 @@
 """Gateways beside a server: other machines as far as the product can tell, each with a data folder of its own."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -12,11 +12,12 @@ from tests.redis_server import redis_server
 
 
 @pytest.fixture(scope="module")
-def gateway(postgres_url: str) -> Iterator[tuple[Served, Instance]]:
+def gateway(new_postgres: Callable[[], str]) -> Iterator[tuple[Served, Instance]]:
     """A server and a gateway of two processes, which share a PostgreSQL and a Redis and no folder."""
     with redis_server() as redis:
-        server = Instance(database_url=postgres_url)
-        gateway = Instance(database_url=postgres_url, arguments=("--workers", "2"), command="gateway")
+        url = new_postgres()
+        server = Instance(database_url=url)
+        gateway = Instance(database_url=url, arguments=("--workers", "2"), command="gateway")
         for each in (server, gateway):
             each.environment["PATCHBAY_REDIS_URL"] = redis.url
         served = Served(server, redis, server.demo()["api_key"])

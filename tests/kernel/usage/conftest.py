@@ -31,8 +31,8 @@ def shared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> SharedDatabase:
 
 
 @pytest.fixture(scope="session")
-def shared_postgresql(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> SharedDatabase:
-    return _migrated(postgres_url, tmp_path_factory.mktemp("shared"))
+def shared_postgresql(new_postgres: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> SharedDatabase:
+    return _migrated(new_postgres(), tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
