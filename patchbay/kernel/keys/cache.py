@@ -1,63 +1,53 @@
-"""Grants and refusals in this process's memory, dropped when the epoch moves (`lib.epoch`).
+"""Grants and refusals in this process's memory; a grant falls when its organisation or the plans change (`lib.shared`).
 
-Keys are known by their digests alone; a refusal keeps its reason, so that the second answer says what the first did.
-
-A *generation* is what was learned under one epoch. Its holder reads the epoch before the database, so what a slow
-reader stores after a revocation lands in a generation that nobody asks any more.
+Keys are known by their digests alone; a refusal keeps its reason, so that the second answer says what the first did. A
+refusal is nobody's: the key may be made the next moment, by whomever, so any change of anyone's drops them all.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from django.conf import settings
 from django.db import transaction
 
 from patchbay.kernel.keys.contracts import Grant, Refusal
+from patchbay.kernel.plans.queries import PLANS
+from patchbay.lib.shared.cache import OwnedCache
 from patchbay.lib.shared.state import epoch
 
-SECONDS = 60  # on other machines, without Redis, a revoked key ends within this
-ALONE_SECONDS = 900  # where every process sees the epoch: a file database, or Redis; many keys are costly to read anew
 REFUSED_SECONDS = 5  # a key made on another machine is known within this
-MAX_GRANTS = 20_000
-FLOOD = 64  # refused keys under one generation, after which one look at all digests answers for the rest
+SIZE = 50_000  # with as many that are not used, 100,000 grants of about 1 kB: 100 MB at the most
+FLOOD = 64  # refused keys, after which one look at all digests answers for the rest
 
 
-def changed() -> None:
-    """Drop every process's grants and refusals once the caller's transaction has committed."""
-    transaction.on_commit(lambda: epoch().bump() and None)
-
-
-def max_age() -> float:
-    """Return for how many seconds what was learned may be used though the epoch stands still."""
-    everyone_sees = bool(settings.REDIS_URL) or "sqlite" in settings.DATABASES["default"]["ENGINE"]
-    return ALONE_SECONDS if everyone_sees else SECONDS
-
-
-def announced() -> None:
+def announced(organisation_id: str) -> None:
     """As `changed`, for a key that is new: other machines know it within `REFUSED_SECONDS` even without Redis."""
-    transaction.on_commit(epoch().announce)
+    transaction.on_commit(lambda: epoch().announce(organisation_id))
 
 
-@dataclass(slots=True)
-class Generation:
-    """What is known under one epoch."""
+class GrantCache(OwnedCache[str, Grant]):
+    """Grants by digest, and why other digests were refused. Only `refusal` waits, for the database."""
 
-    epoch: int
-    born: float
-    grants: dict[str, Grant] = field(default_factory=dict)
-    refused: dict[str, tuple[float, Refusal]] = field(default_factory=dict)
-    usable: tuple[float, frozenset[str]] | None = None
-    max_age: float = field(default_factory=lambda: max_age())
-    looking: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        super().__init__(size=SIZE, topics=[PLANS])
+        self._refused: dict[str, tuple[float, Refusal]] = {}
+        self._usable: tuple[float, frozenset[str]] | None = None
+        self._looking = threading.Lock()
 
-    def remember(self, digest: str, grant: Grant) -> None:
-        if len(self.grants) < MAX_GRANTS:
-            self.grants[digest] = grant
+    def find(self, digest: str) -> Grant | None:
+        """Return a grant that is known, current and not expired."""
+        grant = super().find(digest)
+        return None if grant is None or grant.expired else grant
 
-    def refuse(self, digest: str, reason: Refusal) -> None:
-        self.refused[digest] = (time.monotonic(), reason)
+    def remember(self, digest: str, found: Grant | Refusal, *, seen: int) -> None:
+        """Keep what was read after the epoch was `seen`."""
+        if isinstance(found, Grant):
+            self.put(digest, found, owner=found.organisation_id, seen=seen)
+            return
+        with self._lock:
+            self._follow()
+            if seen == self._seen:
+                self._refused[digest] = (time.monotonic(), found)
 
     def refusal(self, digest: str, list_usable: Callable[[], frozenset[str]]) -> Refusal | None:
         """Return why a digest is known to be no usable key; None when only the database can tell.
@@ -65,36 +55,29 @@ class Generation:
         A flood of different keys would ask the database for each; from the `FLOOD`th on, `list_usable` is asked once
         in a while instead, and answers for all of them: neither reads nor memory grow with the flood.
         """
-        now = time.monotonic()
-        since, reason = self.refused.get(digest, (-REFUSED_SECONDS, "unusable"))
-        if now - since < REFUSED_SECONDS:
+        with self._lock:
+            self._follow()
+            since, reason = self._refused.get(digest, (-REFUSED_SECONDS, "unusable"))
+            flooded = len(self._refused) >= FLOOD
+        if time.monotonic() - since < REFUSED_SECONDS:
             return reason
-        if len(self.refused) < FLOOD:
+        if not flooded:
             return None
-        with self.looking:
-            if self.usable is None or now - self.usable[0] >= REFUSED_SECONDS:
-                self.usable = (now, list_usable())
-            return None if digest in self.usable[1] else "unusable"
+        with self._looking:
+            return None if digest in self._list_usable(list_usable) else "unusable"
 
+    def _list_usable(self, list_usable: Callable[[], frozenset[str]]) -> frozenset[str]:
+        known, now = self._usable, time.monotonic()
+        if known is not None and now - known[0] < REFUSED_SECONDS:
+            return known[1]
+        seen = epoch().read()
+        usable = list_usable()
+        with self._lock:
+            self._follow()
+            if seen == self._seen:
+                self._usable = (now, usable)
+        return usable
 
-class GrantCache:
-    """The current generation; every method may be called from any thread and none of them waits."""
-
-    def __init__(self) -> None:
-        self._generation = Generation(epoch=-1, born=0.0)
-
-    def find(self, digest: str) -> Grant | None:
-        """Return a grant that is known, current and not expired."""
-        generation = self._generation
-        if generation.epoch != epoch().read() or time.monotonic() - generation.born >= generation.max_age:
-            return None
-        grant = generation.grants.get(digest)
-        return None if grant is None or grant.expired else grant
-
-    def current(self) -> Generation:
-        """Return the generation to load into; take it before reading the database."""
-        now = epoch().read()
-        generation = self._generation
-        if generation.epoch != now or time.monotonic() - generation.born >= generation.max_age:
-            generation = self._generation = Generation(epoch=now, born=time.monotonic())
-        return generation
+    def _fall(self, names: frozenset[str] | None) -> None:
+        super()._fall(names)
+        self._refused, self._usable = {}, None

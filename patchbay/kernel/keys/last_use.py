@@ -5,14 +5,15 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
 from patchbay.kernel.keys.models import ApiKey
 
 EVERY_SECONDS = 60.0
 GATHER_SECONDS = 1.0
-_MAX_KEYS = 50_000
+_MAX_KEYS = 100_000
+_AT_ONCE = 500
 _log = logging.getLogger(__name__)
 
 
@@ -21,7 +22,7 @@ class LastUse:
 
     def __init__(self) -> None:
         self._noted: dict[str, float] = {}
-        self._pending: dict[str, datetime] = {}
+        self._pending: set[str] = set()
         self._lock = threading.Lock()
         self._writing = False
 
@@ -34,18 +35,22 @@ class LastUse:
             if len(self._noted) >= _MAX_KEYS:
                 self._noted.clear()
             self._noted[key_id] = now
-            self._pending[key_id] = datetime.now(UTC)
+            self._pending.add(key_id)
             start, self._writing = not self._writing, True
         if start:
             threading.Thread(target=self._write_soon, name="key-last-use", daemon=True).start()
 
     def flush(self) -> None:
-        """Write what is pending now. A row that another process renewed within the minute is left alone."""
+        """Write what is pending now, hundreds at a time. A row that another process renewed lately is left alone."""
         with self._lock:
-            pending, self._pending = self._pending, {}
-        for key_id, used_at in pending.items():
-            stale = Q(last_used_at=None) | Q(last_used_at__lt=used_at - timedelta(seconds=EVERY_SECONDS / 2))
-            ApiKey.objects.filter(stale, pk=key_id).update(last_used_at=used_at)
+            pending, self._pending = sorted(self._pending), set()
+        now = datetime.now(UTC)
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=EVERY_SECONDS / 2))
+        for start in range(0, len(pending), _AT_ONCE):
+            some = ApiKey.objects.filter(stale, pk__in=pending[start : start + _AT_ONCE])
+            with transaction.atomic():  # a row that another process writes now needs no second time
+                rows = some.select_for_update(skip_locked=True).values("pk")
+                ApiKey.objects.filter(pk__in=rows).update(last_used_at=now)
 
     def _write_soon(self) -> None:
         time.sleep(GATHER_SECONDS)  # gathers the keys of one burst into one visit

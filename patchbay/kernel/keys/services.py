@@ -1,17 +1,16 @@
 """Making, checking, changing, rotating and revoking API keys."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import TypedDict, Unpack, cast
+from typing import TypedDict, Unpack
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
-from django.db.models import Q
 
 from patchbay.kernel.accounts import services as accounts
 from patchbay.kernel.audit import services as audit
 from patchbay.kernel.keys import scopes, token
-from patchbay.kernel.keys.cache import GrantCache, announced, changed
+from patchbay.kernel.keys.cache import GrantCache, announced
 from patchbay.kernel.keys.checks import (
     Wanted,
     made_by_owner,
@@ -20,15 +19,16 @@ from patchbay.kernel.keys.checks import (
     require_unlimited,
 )
 from patchbay.kernel.keys.contracts import CreatedKey, Environment, Grant, Key, Permission, PlugScopes, Refusal
+from patchbay.kernel.keys.grants import read_grants
 from patchbay.kernel.keys.last_use import LastUse
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.kernel.keys.queries import plug_keys, shown, usable
-from patchbay.kernel.ledger import queries as balances
 from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.plans import services as entitlements
 from patchbay.lib.actor import Actor
 from patchbay.lib.errors import (
+    AppError,
     ConflictError,
     FieldError,
     InvalidError,
@@ -37,6 +37,7 @@ from patchbay.lib.errors import (
     UnavailableError,
 )
 from patchbay.lib.money import to_text
+from patchbay.lib.shared.cache import changed
 from patchbay.lib.shared.state import epoch
 
 DEFAULT_OVERLAP = 24 * 3600
@@ -101,7 +102,7 @@ def create_key(
     if monthly_cap_micro is not None:
         _set_cap(row, monthly_cap_micro)
     _record(actor, row, "key.created", {"prefix": row.prefix, **terms, **_limits(shown(row))})
-    announced()  # some process may remember that there is no such key
+    announced(actor.organisation_id)  # some process may remember that there is no such key
     return CreatedKey(shown(row), secret)
 
 
@@ -141,7 +142,7 @@ def update_key(*, actor: Actor, key_id: str, **changes: Unpack[KeyChanges]) -> K
     old, new = {"name": before.name, **_limits(before)}, {"name": after.name, **_limits(after)}
     if differing := {name: [old[name], new[name]] for name in new if old[name] != new[name]}:
         _record(actor, row, "key.changed", differing)
-        changed()
+        changed(actor.organisation_id)
     return after
 
 
@@ -178,7 +179,7 @@ def rotate_key(
         _record(
             actor, row, "key.rotated", {"prefix": [before, row.prefix], "previous_secret_until": row.previous_until}
         )
-        changed()
+        changed(actor.organisation_id)
     return CreatedKey(shown(row), secret)
 
 
@@ -219,7 +220,9 @@ def revoke_key(*, actor: Actor, key_id: str) -> Key:
         require_may_manage(actor, environment=row.environment)
         if row.revoked_at is None:
             _revoke(actor, row)
-        changed()  # also when it was revoked: whoever did may have died between the commit and the epoch
+        changed(
+            actor.organisation_id
+        )  # also when it was revoked: whoever did may have died between the commit and the epoch
     return shown(row)
 
 
@@ -232,34 +235,80 @@ def revoke_plug_keys(*, actor: Actor, plug_id: str) -> None:
     for row in plug_keys(actor.organisation_id, plug_id):
         require_may_manage(actor, environment=row.environment)
         _revoke(actor, row)
-    changed()
+    changed(actor.organisation_id)
 
 
 def authenticate(secret: str) -> Grant:
-    """Return what a key grants, from memory, else by one read of the database. May wait; any thread.
+    """Return what a key grants, from memory, else from the database. May wait; any thread.
 
     UnauthenticatedError for what is no key, unknown, revoked or expired; UnavailableError when the database or the
     shared state is away.
     """
-    if not token.is_token(secret):
-        raise UnauthenticatedError("This is not an API key.", next_step="Send `Authorization: Bearer sme_live_…`.")
-    digest = token.digest(secret)
+    (outcome,) = authenticate_all([secret])
+    if isinstance(outcome, AppError):
+        raise outcome
+    return outcome
+
+
+def authenticate_all(secrets: Sequence[str]) -> list[Grant | AppError]:
+    """As `authenticate` for several keys at once, each with what it grants or its refusal: a few queries for all.
+
+    UnavailableError is raised: it is everyone's.
+    """
+    digests = [token.digest(secret) if token.is_token(secret) else "" for secret in secrets]
+    wanted = set(filter(None, digests))
     if connection.in_atomic_block:  # what the transaction wrote is true here and may be rolled back: keep out of memory
-        found = _read(digest)
-        if isinstance(found, Grant):
-            return found
-        raise _refuse(found)
-    epoch().refresh()  # who may wait asks what other machines revoked; the event loop learns it with its rates
-    grant = _grants.find(digest)
-    if grant is None:
+        found = read_grants(wanted)
+    else:
+        if wanted:
+            epoch().refresh()  # who may wait asks what other machines revoked; the loop learns it with its rates
+        found = _find(wanted)
+        for grant in found.values():
+            if isinstance(grant, Grant):
+                _last_use.note(grant.key_id)
+    return [_outcome(found[digest]) if digest else _no_key() for digest in digests]
+
+
+def _find(digests: Collection[str]) -> dict[str, Grant | Refusal]:
+    """Return what memory knows, and read the rest."""
+    found: dict[str, Grant | Refusal] = {}
+    for digest in digests:
+        if (grant := _grants.find(digest)) is not None:
+            found[digest] = grant
+    missing = [digest for digest in digests if digest not in found]
+    if missing:
         try:
-            grant = _load(digest)
+            found |= _load(missing)
         except (OperationalError, InterfaceError) as error:
             raise UnavailableError("The database does not answer; the key was not checked.", retry_after=2) from error
         finally:
             close_old_connections()  # threads of a pool would each keep a connection for ever
-    _last_use.note(grant.key_id)
-    return grant
+    return found
+
+
+def _load(digests: Collection[str]) -> dict[str, Grant | Refusal]:
+    found: dict[str, Grant | Refusal] = {}
+    for digest in digests:
+        if (reason := _grants.refusal(digest, _list_usable)) is not None:
+            found[digest] = reason
+    if unknown := [digest for digest in digests if digest not in found]:
+        seen = epoch().read()
+        read = read_grants(unknown)
+        for digest, grant in read.items():
+            _grants.remember(digest, grant, seen=seen)
+        found |= read
+    return found
+
+
+def _outcome(found: Grant | Refusal) -> Grant | AppError:
+    if isinstance(found, Grant):
+        return found
+    message, next_step = _REFUSALS[found]
+    return UnauthenticatedError(message, next_step=next_step)
+
+
+def _no_key() -> AppError:
+    return UnauthenticatedError("This is not an API key.", next_step="Send `Authorization: Bearer sme_live_…`.")
 
 
 def find_cached(secret: str) -> Grant | None:
@@ -270,9 +319,9 @@ def find_cached(secret: str) -> Grant | None:
     return grant
 
 
-def forget_grants() -> None:
-    """Have every process read grants anew once the caller's transaction has committed: a budget has changed."""
-    changed()
+def forget_grants(organisation_id: str) -> None:
+    """Have every process read an organisation's grants anew once this is committed: a budget has changed."""
+    changed(organisation_id)
 
 
 def register_plug_scopes(source: PlugScopes) -> None:
@@ -285,58 +334,10 @@ def flush_last_use() -> None:
     _last_use.flush()
 
 
-def _load(digest: str) -> Grant:
-    generation = _grants.current()
-    refusal = generation.refusal(digest, _list_usable)
-    if refusal is not None:
-        raise _refuse(refusal)
-    found = _read(digest)
-    if isinstance(found, Grant):
-        generation.remember(digest, found)
-        return found
-    generation.refuse(digest, found)
-    raise _refuse(found)
-
-
-def _read(digest: str) -> Grant | Refusal:
-    row = ApiKey.objects.filter(Q(digest=digest) | Q(previous_digest=digest)).first()
-    if row is None:
-        return "unknown"
-    if row.revoked_at:
-        return "revoked"
-    if row.expires_at and row.expires_at <= datetime.now(UTC):
-        return "expired"
-    ends = [row.expires_at] if row.expires_at else []
-    if row.digest != digest and row.previous_until:
-        if row.previous_until <= datetime.now(UTC):
-            return "replaced"
-        ends.append(row.previous_until)
-    plan = plans.get_plan(row.organisation_id)
-    return Grant(
-        key_id=row.pk,
-        organisation_id=row.organisation_id,
-        plug_id=row.plug_id,
-        permission=cast(Permission, row.permission),
-        environment=cast(Environment, row.environment),
-        name=row.name,
-        expires_at=min(ends).timestamp() if ends else None,
-        requests_per_minute=plan.requests_per_minute,
-        plan_code=plan.code,
-        made_by_owner=row.made_by_owner,
-        key_requests_per_minute=row.requests_per_minute,
-        budgets=balances.list_caps(row.organisation_id, key_id=row.pk),
-    )
-
-
 def _revoke(actor: Actor, row: ApiKey) -> None:
     row.revoked_at = datetime.now(UTC)
     row.save(update_fields=["revoked_at"])
     _record(actor, row, "key.revoked", {"prefix": row.prefix})
-
-
-def _refuse(reason: Refusal) -> UnauthenticatedError:
-    message, next_step = _REFUSALS[reason]
-    return UnauthenticatedError(message, next_step=next_step)
 
 
 def _list_usable() -> frozenset[str]:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -198,8 +198,22 @@ def list_budgets(organisation_id: str) -> list[BudgetView]:
 
 def list_caps(organisation_id: str, *, key_id: str = "") -> tuple[str, ...]:
     """Return the ids of the budgets that apply to a request, the narrowest first: the key's, the organisation's."""
-    rows = Budget.objects.filter(organisation_id=organisation_id, cap_micro__isnull=False)
-    return tuple(rows.filter(scope_id__in=[organisation_id, key_id]).order_by("scope").values_list("id", flat=True))
+    return list_caps_of_keys({key_id: organisation_id})[key_id]
+
+
+def list_caps_of_keys(organisation_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return for each key, given with its organisation, what `list_caps` returns; one query for all."""
+    organisations = set(organisation_of.values())
+    rows = Budget.objects.filter(organisation_id__in=organisations, cap_micro__isnull=False)
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows.filter(scope_id__in={*organisations, *organisation_of}).order_by("scope"):
+        found[row.organisation_id].append((row.scope_id, row.id))
+    return {
+        key_id: tuple(
+            budget_id for scope_id, budget_id in found[organisation_id] if scope_id in (key_id, organisation_id)
+        )
+        for key_id, organisation_id in organisation_of.items()
+    }
 
 
 def spent_by_budgets(organisation_id: str) -> list[tuple[str, str, int]]:

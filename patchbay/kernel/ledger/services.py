@@ -22,8 +22,9 @@ from patchbay.kernel.ledger.contracts import (
     LotView,
     cap_account,
 )
-from patchbay.kernel.ledger.engine import caps, moves, recalls
+from patchbay.kernel.ledger.engine import caps, drawing, moves, recalls
 from patchbay.kernel.ledger.engine.caps import account_now
+from patchbay.kernel.ledger.engine.drawing import Drawing
 from patchbay.kernel.ledger.engine.leasing import balances as list_lease_balances
 from patchbay.kernel.ledger.engine.moves import database_now
 from patchbay.kernel.ledger.engine.processes import (
@@ -136,7 +137,8 @@ def _try_hold(
         return hold_view(row), ()
     for overdue in Hold.objects.filter(organisation_id=organisation_id, state="open", expires_at__lte=now):
         _close_hold(overdue, "expired", now)
-    free = moves.free_micro(organisation_id, now)
+    lots = drawing.free_lots([organisation_id], now)
+    free = sum(lot.balance_micro for lot in lots[organisation_id])
     if free < amount_micro:
         others = recalls.holders(organisation_id)
         if others and not final:
@@ -153,7 +155,7 @@ def _try_hold(
         created_at=now,
     )
     row.save(force_insert=True)
-    moves.draw(organisation_id, row.id, amount_micro, "hold", now)
+    drawing.draw([Drawing(organisation_id, row.id, amount_micro)], lots, "hold", now)
     return hold_view(row), ()
 
 
@@ -187,7 +189,7 @@ def settle_hold(*, organisation_id: str, hold_id: str, cost_micro: int, request_
         entries.append(
             moves.entry(organisation_id, "spend", row.id, SPENT, inside, now, key=hold_id, request_id=request_id)
         )
-    moves.give_back(organisation_id, row.id, row.balance_micro - inside, now)
+    drawing.give_back([Drawing(organisation_id, row.id, row.balance_micro - inside)], now)
     outside = moves.take_from_lots(organisation_id, cost_micro - inside, now)
     entries += [
         moves.entry(organisation_id, "spend", lot.id, SPENT, part, now, request_id=request_id) for lot, part in outside
@@ -309,7 +311,7 @@ def order_history() -> bool:
 
 
 def _close_hold(row: Hold, state: str, now: datetime) -> None:
-    moves.give_back(row.organisation_id, row.id, row.balance_micro, now)
+    drawing.give_back([Drawing(row.organisation_id, row.id, row.balance_micro)], now)
     Hold.objects.filter(id=row.id).update(state=state, balance_micro=0)
 
 

@@ -2,30 +2,51 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from django.db import connection
 from django.utils import timezone
 
 from patchbay.kernel.plans import catalogue
-from patchbay.kernel.plans.cache import EpochCache
 from patchbay.kernel.plans.contracts import ITEMS, PART_OF, Assignment, PlanTerms, PriceList, Rate
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
+from patchbay.lib.epoch import EVERYONE
+from patchbay.lib.shared.cache import OwnedCache
 from patchbay.lib.shared.state import epoch
 
 OWN_KEY_MODEL = catalogue.OWN_KEY_MODEL
 """Under which name `get_prices` has the list for organisations that bring a provider key of their own."""
 
-_plans: EpochCache[PlanTerms] = EpochCache()
-_rates: EpochCache[tuple[PriceRate, ...]] = EpochCache()
-_in_force: EpochCache[tuple[PriceList, float]] = EpochCache()
+PLANS = "plans"
+PRICES = "prices"
+"""The names of changes of plans' terms and of prices, which are everyone's."""
+
+_plans: OwnedCache[str, PlanTerms] = OwnedCache(size=50_000, topics=[PLANS])
+_rates: OwnedCache[str, tuple[PriceRate, ...]] = OwnedCache(size=1, topics=[PRICES])
+_in_force: OwnedCache[str | None, tuple[PriceList, float]] = OwnedCache(size=2_000, topics=[PRICES])
 """By model, the list in force and the time since 1970 at which another is."""
 
 
 def get_plan(organisation_id: str) -> PlanTerms:
     """Return the terms of the organisation's plan; without an assignment, those of the default plan."""
-    return _plans.get(organisation_id, lambda: _load_plan(organisation_id))
+    return get_plans([organisation_id])[organisation_id]
+
+
+def get_plans(organisation_ids: Collection[str]) -> dict[str, PlanTerms]:
+    """Return the terms of each organisation's plan; one query for those that memory does not know."""
+    if connection.in_atomic_block:  # what the transaction wrote is true here and may be rolled back
+        return _load_plans(organisation_ids)
+    found = {name: plan for name in organisation_ids if (plan := _plans.find(name)) is not None}
+    missing = [name for name in organisation_ids if name not in found]
+    if missing:
+        seen = epoch().read()
+        loaded = _load_plans(missing)
+        for organisation_id, plan in loaded.items():
+            _plans.put(organisation_id, plan, owner=organisation_id, seen=seen)
+        found |= loaded
+    return found
 
 
 def find_cached_plan(organisation_id: str) -> PlanTerms | None:
@@ -52,7 +73,7 @@ def list_assignments(*, after: str = "", limit: int = 500) -> list[Assignment]:
 
 def get_prices(at: datetime | None = None, model: str | None = None) -> PriceList:
     """Return the price list in force at `at` (default: now), with the rates of `model` where it has its own."""
-    rates = _rates.get("all", lambda: tuple(PriceRate.objects.order_by("effective_from")))
+    rates = _rates.get("all", lambda: tuple(PriceRate.objects.order_by("effective_from")), owner=EVERYONE)
     return resolve(rates, at or timezone.now(), model)
 
 
@@ -72,7 +93,7 @@ def find_cached_prices(model: str | None = None) -> PriceList | None:
         return None
     prices = resolve(rates, datetime.fromtimestamp(now, UTC), model)
     later = (since for rate in rates if (since := rate.effective_from.timestamp()) > now)
-    _in_force.put(model, (prices, min(later, default=math.inf)), seen=seen)
+    _in_force.put(model, (prices, min(later, default=math.inf)), owner=EVERYONE, seen=seen)
     return prices
 
 
@@ -109,9 +130,13 @@ def _with_parts(prices: Mapping[str, Rate]) -> dict[str, Rate]:
     return parts | dict(prices)
 
 
-def _load_plan(organisation_id: str) -> PlanTerms:
-    row = PlanAssignment.objects.select_related("plan").filter(organisation_id=organisation_id).first()
-    return _terms(row.plan if row else Plan.objects.get(code=catalogue.DEFAULT_PLAN))
+def _load_plans(organisation_ids: Collection[str]) -> dict[str, PlanTerms]:
+    """Two queries: with thousands of organisations a row of terms for each would be read again and again."""
+    assignments = PlanAssignment.objects.filter(organisation_id__in=organisation_ids)
+    codes = dict(assignments.values_list("organisation_id", "plan_id"))
+    plans = Plan.objects.in_bulk({*codes.values(), catalogue.DEFAULT_PLAN})
+    terms = {code: _terms(plan) for code, plan in plans.items()}
+    return {name: terms[codes.get(name, catalogue.DEFAULT_PLAN)] for name in organisation_ids}
 
 
 def _assignment(row: PlanAssignment) -> Assignment:

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from patchbay.kernel.plans import catalogue, queries
-from patchbay.kernel.plans.cache import changed
 from patchbay.kernel.plans.contracts import ITEMS, PART_OF, PlanTerms, Rate
 from patchbay.kernel.plans.errors import UPGRADE_PATH, PlanLimitError
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
 from patchbay.lib.errors import FieldError, InvalidError, NotFoundError
+from patchbay.lib.shared.cache import changed
 
 
 def require(organisation_id: str, entitlement: str, *, used: int = 0) -> None:
@@ -69,7 +69,7 @@ def assign_plan(*, organisation_id: str, plan_code: str, at: datetime | None = N
         row.plan_id = plan_code
         row.anchor = at or row.anchor
         row.save()
-    changed()
+    changed(organisation_id)
 
 
 @transaction.atomic
@@ -94,7 +94,7 @@ def change_plan(*, plan_code: str, **terms: object) -> None:
         faults = tuple(FieldError(name, " ".join(texts)) for name, texts in error.message_dict.items())
         raise InvalidError("These terms are not possible.", fields=faults) from error
     plan.save()
-    changed()
+    changed(queries.PLANS)
 
 
 @transaction.atomic
@@ -126,7 +126,7 @@ def set_rates(
             item=item,
             defaults={"amount_micro": rate.amount_micro if rate else None, "per": rate.per if rate else 1},
         )
-    changed()
+    changed(queries.PRICES)
 
 
 @transaction.atomic

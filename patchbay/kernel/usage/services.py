@@ -96,7 +96,7 @@ def set_organisation_budget(*, actor: Actor, cap_micro: int | None) -> None:
         target_name="of the organisation",
         changes={"monthly_cap": [None if cap is None else to_text(cap) for cap in (old, cap_micro)]},
     )
-    keys.forget_grants()
+    keys.forget_grants(organisation_id)
 
 
 def release(holds: Holds) -> None:

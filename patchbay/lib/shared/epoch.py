@@ -1,21 +1,21 @@
 """The epoch that every process of every machine agrees on: a local counter, kept in step with Redis's.
 
 Reading is always local, one memory access. Whoever bumps raises the local counter and Redis's before returning; a
-process of another machine learns of it in the answer of its next call to Redis (`RedisRates`, `refresh`), and bumps
-its own machine's counter before it looks into a cache.
+process of another machine learns of it in the answer of its next call to Redis (`RedisRates`, `refresh`), with whose
+change it was, and bumps its own machine's counter before it looks into a cache.
 """
 
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import structlog
 
-from patchbay.lib.epoch import Epoch
+from patchbay.lib.epoch import EVERYONE, Epoch
 from patchbay.lib.errors import UnavailableError
 from patchbay.lib.shared.link import CONNECT_SECONDS, SILENCE_SECONDS, away
-from patchbay.lib.shared.scripts import EPOCH, RENEW, TAKE, TAKE_SHA
+from patchbay.lib.shared.scripts import CHANGES, EPOCH, RENEW, TAKE, TAKE_SHA
 
 FOLLOW_SECONDS = 1.0
 """How old a cache may be that nobody refreshed before looking into it: pages, jobs."""
@@ -44,13 +44,13 @@ class RedisEpoch:
         )
         self._closed_until = 0.0
 
-    def read(self) -> int:
-        """Return the counter; it is renewed where Redis may have lost it."""
-        return self._call(self._read)
+    def read(self, asked: int) -> "Told":
+        """Return the counter and what changed since it was `asked`; it is renewed where Redis may have lost it."""
+        return self._call(lambda: self._read(asked))
 
-    def renew(self) -> int:
-        """Advance the counter and return it."""
-        return self._call(self._renew)
+    def renew(self, asked: int, name: str) -> "Told":
+        """Advance the counter because of a change of `name`'s; returns as `read`."""
+        return self._call(lambda: self._renew(asked, name))
 
     def version(self) -> str:
         """Return the version of the server, of Valkey the one of Redis that it stands for."""
@@ -66,16 +66,25 @@ class RedisEpoch:
             log.warning("redis_away", error=str(error))
             raise away() from error
 
-    def _read(self) -> int:
+    def _read(self, asked: int) -> "Told":
         try:
-            return int(self._redis.evalsha(TAKE_SHA, 1, EPOCH)[0])
+            return told(self._redis.evalsha(TAKE_SHA, 2, EPOCH, CHANGES, asked))
         except self._missing:
-            self._renew()  # before the script is there: nobody may read the old one
+            self._renew(asked, EVERYONE)  # before the script is there: nobody may read the old one
             self._redis.script_load(TAKE)
-            return int(self._redis.evalsha(TAKE_SHA, 1, EPOCH)[0])
+            return told(self._redis.evalsha(TAKE_SHA, 2, EPOCH, CHANGES, asked))
 
-    def _renew(self) -> int:
-        return int(self._redis.eval(RENEW, 1, EPOCH))
+    def _renew(self, asked: int, name: str) -> "Told":
+        return told(self._redis.eval(RENEW, 2, EPOCH, CHANGES, asked, name))
+
+
+Told = tuple[int, Iterable[str] | None]
+"""Redis's counter, and whose changes were made since the one that was asked with, oldest first; None when unknown."""
+
+
+def told(reply: Any) -> Told:
+    """Read the beginning of an answer of the scripts."""
+    return int(reply[0]), None if reply[1] is None else [name.decode() for name in reply[1]]
 
 
 class SharedEpoch:
@@ -87,24 +96,28 @@ class SharedEpoch:
         self._owed = False
 
     def read(self) -> int:
-        """Return the local counter: what is cached under another value is out of date."""
+        """Return the local counter: what is cached under another value may be out of date."""
         return self._local.read()
 
-    def bump(self) -> int:
-        """Advance the counter for every process of every machine; blocks for one round trip to Redis.
+    def changes_since(self, seen: int) -> tuple[int, frozenset[str] | None]:
+        """Return the local counter and whose changes were made since `seen`; None for everyone's, and for too many."""
+        return self._local.changes_since(seen)
 
-        UnavailableError when Redis is away: this machine knows, the others are told once it is back.
+    def bump(self, name: str = EVERYONE) -> int:
+        """Say to every process of every machine that `name` changed; blocks for one round trip to Redis.
+
+        UnavailableError when Redis is away: this machine knows, the others are told once it is back. They are told
+        that all changed, and so is this machine: the caller may have had more to say, which the error keeps from it.
         """
-        self._local.bump()
+        self._local.bump(name)
         if self._redis is not None:
-            self._owed = True
-            self._renew(self._redis)
+            self._renew(self._redis, name)
         return self._local.read()
 
-    def announce(self) -> None:
+    def announce(self, name: str = EVERYONE) -> None:
         """Bump for something new, which nobody's safety hangs on: it is not an error when others learn of it later."""
         try:
-            self.bump()
+            self.bump(name)
         except UnavailableError:
             log.warning("epoch_owed")
 
@@ -112,16 +125,27 @@ class SharedEpoch:
         """Learn what other machines changed, before looking into a cache; UnavailableError when Redis is away."""
         if self._redis is not None:
             if self._owed:
-                self._renew(self._redis)
-            self.follow(self._redis.read())
+                self._owed = False
+                self._renew(self._redis, EVERYONE)
+            asked = self.mark()
+            self.follow(asked, self._redis.read(asked))
 
-    def follow(self, value: int) -> None:
-        """Drop every cache of this machine when Redis's counter is not the one that this machine saw last."""
-        self._local.follow(value)
+    def mark(self) -> int:
+        """Return Redis's counter as this machine saw it last: who calls Redis asks with it."""
+        return self._local.mark()
 
-    def _renew(self, redis: RedisEpoch) -> None:
-        self.follow(redis.renew())
-        self._owed = False
+    def follow(self, asked: int, answer: Told) -> None:
+        """Pass on to this machine's caches what Redis told who had asked with the mark `asked`."""
+        self._local.follow(asked, *answer)
+
+    def _renew(self, redis: RedisEpoch, name: str) -> None:
+        asked = self.mark()
+        try:
+            self.follow(asked, redis.renew(asked, name))
+        except UnavailableError:
+            self._local.bump(EVERYONE)
+            self._owed = True
+            raise
 
 
 class Follower:

@@ -1,15 +1,17 @@
 """Rates in Redis: one script call for all requests of one turn of the event loop, the epoch in the same answer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import hiredis
 import structlog
 
+from patchbay.lib.epoch import EVERYONE
 from patchbay.lib.shared.contracts import Rate, Taken
+from patchbay.lib.shared.epoch import SharedEpoch, told
 from patchbay.lib.shared.link import Command, Link, away
-from patchbay.lib.shared.scripts import EPOCH, PREFIX, RENEW, TAKE, TAKE_SHA
+from patchbay.lib.shared.scripts import CHANGES, EPOCH, PREFIX, RENEW, TAKE, TAKE_SHA
 
 MAX_BATCH = 256
 _SECONDS = 1e-6
@@ -19,11 +21,11 @@ log = structlog.get_logger(__name__)
 
 
 class RedisRates:
-    """Takes over `link`; `follow` is told the epoch of every answer before the takers are."""
+    """Takes over `link`; `epoch` is told what every answer says of changes before the takers get theirs."""
 
-    def __init__(self, link: Link, follow: Callable[[int], object]) -> None:
+    def __init__(self, link: Link, epoch: SharedEpoch) -> None:
         self.link = link
-        self._follow = follow
+        self._epoch = epoch
         self._waiting: list[_Waiting] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -51,14 +53,15 @@ class RedisRates:
             self._waiting = []
 
     def _send(self, batch: list[_Waiting]) -> None:
-        self.link.send(_command(batch)).add_done_callback(lambda reply: self._answer(batch, reply))
+        asked = self._epoch.mark()
+        self.link.send(_command(batch, asked)).add_done_callback(lambda reply: self._answer(batch, asked, reply))
 
-    def _answer(self, batch: list[_Waiting], future: "asyncio.Future[Any]") -> None:
+    def _answer(self, batch: list[_Waiting], asked: int, future: "asyncio.Future[Any]") -> None:
         if (error := future.exception()) is not None:
             return _fail(batch, error)
         reply = future.result()
         if not isinstance(reply, hiredis.ReplyError):
-            self._follow(reply[0])
+            self._epoch.follow(asked, told(reply))
             return _share(batch, reply)
         if str(reply).startswith("NOSCRIPT"):
             task = asyncio.create_task(self._load_and_send(batch))
@@ -71,7 +74,7 @@ class RedisRates:
     async def _load_and_send(self, batch: list[_Waiting]) -> None:
         """Redis knows nothing of before: say so to everyone by the epoch, and only then let calls through."""
         try:
-            await self.link.call("EVAL", RENEW, 1, EPOCH)
+            await self.link.call("EVAL", RENEW, 2, EPOCH, CHANGES, 0, EVERYONE)
             await self.link.call("SCRIPT", "LOAD", TAKE)
         except Exception as error:
             return _fail(batch, error)
@@ -79,9 +82,9 @@ class RedisRates:
         return None
 
 
-def _command(batch: list[_Waiting]) -> Command:
-    keys: list[str | int] = [EPOCH]
-    arguments: list[str | int] = []
+def _command(batch: list[_Waiting], asked: int) -> Command:
+    keys: list[str | int] = [EPOCH, CHANGES]
+    arguments: list[str | int] = [asked]
     for _, rates in batch:
         arguments.append(len(rates))
         for name, per_minute in rates:
@@ -91,7 +94,7 @@ def _command(batch: list[_Waiting]) -> Command:
 
 
 def _share(batch: list[_Waiting], reply: list[int]) -> None:
-    at = 1
+    at = 2
     for future, rates in batch:
         end = at + 1 + len(rates)
         if not future.done():  # its taker may have been cancelled

@@ -42,7 +42,7 @@ def link() -> Link:
 @cache
 def rates() -> RateStore:
     """The rates that every door takes from."""
-    return RedisRates(link(), epoch().follow) if settings.REDIS_URL else MemoryRates()
+    return RedisRates(link(), epoch()) if settings.REDIS_URL else MemoryRates()
 
 
 @cache

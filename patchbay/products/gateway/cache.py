@@ -6,21 +6,30 @@ object and no query, however many there are.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
+from patchbay.lib.epoch import EVERYONE
+from patchbay.lib.shared import cache
 from patchbay.lib.shared.state import epoch
 from patchbay.products.gateway.contracts import Catalogue, ModelAlias
 
 MAX_CATALOGUES = 50_000
-D = TypeVar("D")
+PLATFORM = "gateway"
+SHARED = "gateway-shared"
+"""The names of changes of the platform's set-up, which is everyone's, and of what `Platform` holds of anyone's."""
 
 
-def changed() -> None:
-    """Drop every process's catalogues once the caller's transaction has committed."""
-    transaction.on_commit(lambda: epoch().bump() and None)
+def changed(organisation_id: str | None) -> None:
+    """Drop what every process knows of an organisation's set-up, of the platform's for None, once this is committed.
+
+    Who has a set-up of their own is part of what everyone shares. That falls first: else what it says of them could
+    be taken for theirs once more after theirs fell.
+    """
+    cache.changed(SHARED)
+    cache.changed(PLATFORM if organisation_id is None else organisation_id)
 
 
 class Layered(Mapping[str, ModelAlias]):
@@ -67,38 +76,25 @@ class Platform:
         return None if organisation_id in self.configured else Catalogue(organisation_id, self.aliases)
 
 
-@dataclass(slots=True)
-class _Generation:
-    """What is known under one epoch."""
-
-    epoch: int
-    platform: Platform | None = None
-    catalogues: dict[str, Catalogue] = field(default_factory=dict)
-
-    def remember(self, catalogue: Catalogue) -> Catalogue:
-        if len(self.catalogues) < MAX_CATALOGUES:
-            self.catalogues[catalogue.organisation_id] = catalogue
-        return catalogue
-
-
 class CatalogueCache:
     """Every method may be called from any thread; only `get` may wait, for the database."""
 
     def __init__(self, load_platform: Callable[[], Platform], load_own: Callable[[str, Platform], Catalogue]) -> None:
         self._load_platform = load_platform
         self._load_own = load_own
-        self._generation = _Generation(epoch=-1)
+        self._platform: cache.OwnedCache[str, Platform] = cache.OwnedCache(size=1, topics=[SHARED, PLATFORM])
+        self._catalogues: cache.OwnedCache[str, Catalogue] = cache.OwnedCache(size=MAX_CATALOGUES, topics=[PLATFORM])
         self._loading = threading.Lock()
 
     def find(self, organisation_id: str) -> Catalogue | None:
         """Return the catalogue if what it needs is in memory and current."""
-        generation = self._generation
-        if generation.epoch != epoch().read():
-            return None
-        found = generation.catalogues.get(organisation_id)
-        if found is None and generation.platform is not None:
-            plain = generation.platform.plain(organisation_id)
-            found = generation.remember(plain) if plain is not None else None
+        found = self._catalogues.find(organisation_id)
+        if found is None:
+            seen = epoch().read()
+            platform = self._platform.find("")
+            found = platform.plain(organisation_id) if platform is not None else None
+            if found is not None:
+                self._catalogues.put(organisation_id, found, owner=organisation_id, seen=seen)
         return found
 
     def get(self, organisation_id: str) -> Catalogue:
@@ -108,22 +104,14 @@ class CatalogueCache:
         """
         if connection.in_atomic_block:
             return self._make(organisation_id, self._load_platform())
-        generation = self._current()
-        found = generation.catalogues.get(organisation_id)
-        if found is not None:
-            return found
-        with self._loading:  # after a change many threads come at once; one of them reads the platform's part
-            if generation.platform is None:
-                generation.platform = self._load_platform()
-        return generation.remember(self._make(organisation_id, generation.platform))
+        found = self.find(organisation_id)
+        if found is None:
+            seen = epoch().read()
+            with self._loading:  # after a change many threads come at once; one of them reads the platform's part
+                platform = self._platform.get("", self._load_platform, owner=EVERYONE)
+            found = self._make(organisation_id, platform)
+            self._catalogues.put(organisation_id, found, owner=organisation_id, seen=seen)
+        return found
 
     def _make(self, organisation_id: str, platform: Platform) -> Catalogue:
         return platform.plain(organisation_id) or self._load_own(organisation_id, platform)
-
-    def _current(self) -> _Generation:
-        """Return the generation to load into; it is taken before the database is read."""
-        now = epoch().read()
-        generation = self._generation
-        if generation.epoch != now:
-            generation = self._generation = _Generation(epoch=now)
-        return generation

@@ -39,7 +39,7 @@ class Served:
 
 
 _SET_RATE = """
-from patchbay.kernel.plans.cache import epoch
+from patchbay.lib.shared.state import epoch
 from patchbay.kernel.plans.models import Plan
 Plan.objects.update(requests_per_minute={per_minute})
 print(epoch().bump())

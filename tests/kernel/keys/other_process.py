@@ -8,7 +8,10 @@ from typing import Any
 
 
 def _serve(pipe: Connection, database: dict[str, Any]) -> None:
-    """Answer for each secret whether it is in memory, then whether it is let in; an empty one ends."""
+    """Answer for each secret whether it is in memory, then whether it is let in; an empty one ends.
+
+    For an actor and a key's id, revoke that key.
+    """
     import django
     from django.conf import settings
 
@@ -18,6 +21,10 @@ def _serve(pipe: Connection, database: dict[str, Any]) -> None:
     from patchbay.lib.errors import UnauthenticatedError
 
     while secret := pipe.recv():
+        if isinstance(secret, tuple):
+            keys.revoke_key(actor=secret[0], key_id=secret[1])
+            pipe.send("revoked")
+            continue
         cached = keys.find_cached(secret) is not None
         try:
             keys.authenticate(secret)

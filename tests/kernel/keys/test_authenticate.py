@@ -14,11 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.kernel.keys import cache, services, token
+from patchbay.kernel.keys.contracts import Grant
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.kernel.plans import services as plans
+from patchbay.kernel.plans.contracts import Rate
 from patchbay.kernel.plans.errors import PlanLimitError
 from patchbay.lib.actor import Actor
+from patchbay.lib.epoch import KEPT
 from patchbay.lib.errors import UnauthenticatedError, UnavailableError
+from patchbay.lib.shared import cache as shared
+from patchbay.lib.shared.state import epoch
 from tests import factories
 from tests.kernel.keys import other_process
 
@@ -90,27 +95,26 @@ def test_a_key_that_ended_is_refused_with_its_reason_again_and_again_for_one_que
             with CaptureQueriesContext(connection) as queries, pytest.raises(UnauthenticatedError, match=reason):
                 services.authenticate(secret)
             assert len(queries) == expected
-    generation = services._grants.current()
-    assert not {revoked.secret, expired.secret} & set(generation.refused), "nothing secret is kept"
+    assert not {revoked.secret, expired.secret} & set(services._grants._refused), "nothing secret is kept"
 
 
 @transactional
 def test_a_key_is_known_when_its_making_is_committed_and_not_before(owner: Actor) -> None:
-    before = cache.epoch().read()
+    before = epoch().read()
     with transaction.atomic():
         secret = factories.key(owner).secret
-        assert cache.epoch().read() == before, "others would look too early and remember that there is no such key"
-    assert cache.epoch().read() > before
+        assert epoch().read() == before, "others would look too early and remember that there is no such key"
+    assert epoch().read() > before
     assert services.authenticate(secret)
 
 
 @transactional
 def test_a_key_whose_making_is_rolled_back_moves_no_epoch(owner: Actor) -> None:
-    before = cache.epoch().read()
+    before = epoch().read()
     with transaction.atomic():
         secret = factories.key(owner).secret
         transaction.set_rollback(True)
-    assert cache.epoch().read() == before
+    assert epoch().read() == before
     with pytest.raises(UnauthenticatedError, match="not known"):
         services.authenticate(secret)
 
@@ -121,13 +125,14 @@ def test_the_epoch_has_moved_when_a_revocation_returns_and_its_commit_came_first
 ) -> None:
     made = factories.key(owner)
     seen: list[bool] = []
-    bump = cache.epoch().bump
+    bump = epoch().bump
 
-    def watched_bump() -> int:
+    def watched_bump(name: str) -> int:
+        assert name == owner.organisation_id
         seen.append(not connection.in_atomic_block and ApiKey.objects.get(pk=made.key.id).revoked_at is not None)
-        return bump()
+        return bump(name)
 
-    monkeypatch.setattr(cache.epoch(), "bump", watched_bump)
+    monkeypatch.setattr(epoch(), "bump", watched_bump)
     services.revoke_key(actor=owner, key_id=made.key.id)
     assert seen == [True]
 
@@ -145,7 +150,7 @@ def test_a_flood_of_unknown_keys_asks_the_database_a_bounded_number_of_times(
     owner: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "REFUSED_SECONDS", 3600)  # a slow machine's flood stays within one of them
-    monkeypatch.setattr(cache, "max_age", lambda: 3600.0)
+    monkeypatch.setattr(shared, "max_age", lambda: 3600.0)
     known = factories.key(owner).secret
     with CaptureQueriesContext(connection) as queries:
         for _ in range(2_000):
@@ -153,7 +158,59 @@ def test_a_flood_of_unknown_keys_asks_the_database_a_bounded_number_of_times(
                 services.authenticate(token.new_token("live"))
         assert len(queries) == cache.FLOOD + 1
         assert services.authenticate(known), "a real key still gets in"
-    assert len(services._grants.current().refused) <= cache.FLOOD
+    assert len(services._grants._refused) <= cache.FLOOD
+
+
+@transactional
+def test_many_keys_are_read_by_a_few_queries_each_with_its_own_answer() -> None:
+    owners = [factories.owner(plan=plan) for plan in ("pro", "", "")]
+    made = [factories.key(owner) for owner in owners]
+    services.update_key(actor=owners[1], key_id=made[1].key.id, monthly_cap_micro=5_000_000)
+    services.revoke_key(actor=owners[2], key_id=made[2].key.id)
+    secrets = [*(each.secret for each in made), token.new_token("live"), "nonsense", made[0].secret]
+    with CaptureQueriesContext(connection) as queries:
+        pro, capped, revoked, unknown, nonsense, again = services.authenticate_all(secrets)
+    assert len(queries) == 4, "keys, who is on which plan, the plans, caps"
+    assert isinstance(pro, Grant)
+    assert isinstance(capped, Grant)
+    assert (pro.key_id, pro.plan_code, pro.budgets) == (made[0].key.id, "pro", ())
+    assert (capped.organisation_id, capped.plan_code, len(capped.budgets)) == (owners[1].organisation_id, "free", 1)
+    assert again == pro
+    for refusal, words in ((revoked, "was revoked"), (unknown, "not known"), (nonsense, "not an API key")):
+        assert isinstance(refusal, UnauthenticatedError)
+        assert words in refusal.message
+    with CaptureQueriesContext(connection) as queries:
+        assert services.authenticate_all(secrets)[:2] == [pro, capped]
+    assert len(queries) == 0
+
+
+@transactional
+def test_what_one_organisation_changes_costs_the_others_nothing(owner: Actor) -> None:
+    other = factories.owner()
+    known, ends = factories.key(owner), factories.key(other)
+    grant = services.authenticate(known.secret)
+    services.authenticate(ends.secret)
+    services.revoke_key(actor=other, key_id=ends.key.id)
+    plans.assign_plan(organisation_id=other.organisation_id, plan_code="pro")
+    factories.key(other)
+    plans.set_rates(rates={"calls": Rate(1, 1)})
+    assert services.find_cached(known.secret) is grant
+    assert services.find_cached(ends.secret) is None
+    plans.change_plan(plan_code="free", requests_per_minute=61)
+    assert services.authenticate(known.secret).requests_per_minute == 61, "its plan's terms are a part of it"
+
+
+@transactional
+def test_who_missed_too_many_changes_asks_again_for_everyone(owner: Actor) -> None:
+    made = factories.key(owner)
+    services.authenticate(made.secret)
+    for number in range(KEPT - 1):
+        epoch().bump(f"org_{number}")
+    assert services.find_cached(made.secret)
+    for number in range(KEPT):
+        epoch().bump(f"org_{number}")
+    assert services.find_cached(made.secret) is None
+    assert services.authenticate(made.secret)
 
 
 @transactional
@@ -192,15 +249,15 @@ def test_who_read_the_row_before_a_revocation_does_not_bring_the_key_back(
 ) -> None:
     made = factories.key(owner)
     read, go_on = threading.Event(), threading.Event()
-    load = services._read
+    load = services.read_grants
 
-    def slow_read(digest: str) -> Any:
-        grant = load(digest)
+    def slow_read(digests: Any) -> Any:
+        grants = load(digests)
         read.set()
         assert go_on.wait(30)
-        return grant
+        return grants
 
-    monkeypatch.setattr(services, "_read", slow_read)
+    monkeypatch.setattr(services, "read_grants", slow_read)
     reader = threading.Thread(target=services.authenticate, args=(made.secret,))
     reader.start()
     assert read.wait(30)
@@ -215,10 +272,10 @@ def test_who_read_the_row_before_a_revocation_does_not_bring_the_key_back(
 
 @transactional
 def test_a_database_that_is_away_is_no_refusal(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(_: str) -> None:
+    def away(_: Any) -> None:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(services, "_read", away)
+    monkeypatch.setattr(services, "read_grants", away)
     with pytest.raises(UnavailableError) as caught:
         services.authenticate(token.new_token("live"))
     assert caught.value.status == 503
@@ -278,8 +335,31 @@ def test_a_key_revoked_in_one_process_is_refused_in_the_other_at_once(other: Con
     made = factories.key(owner)
     assert ask(made.secret) == (False, True)
     assert ask(made.secret) == (True, True)
+    kept = factories.key()
+    assert [ask(kept.secret), ask(kept.secret)] == [(False, True), (True, True)]
     services.revoke_key(actor=owner, key_id=made.key.id)
     assert ask(made.secret) == (False, False)
+    assert ask(kept.secret) == (True, True), "it is another organisation's"
+
+
+def test_two_keys_revoked_at_once_in_two_processes_are_refused_in_both(other: Connection) -> None:
+    """Whoever revokes first, its call returns when the other process knows, which revokes at the same time."""
+    for _ in range(5):
+        pairs = [(owner, factories.key(owner)) for owner in (factories.owner(), factories.owner())]
+        for _, made in pairs:
+            other.send(made.secret)
+            assert other.recv()[1]
+            services.authenticate(made.secret)
+        (here, mine), (there, theirs) = pairs
+        other.send((there, theirs.key.id))
+        services.revoke_key(actor=here, key_id=mine.key.id)
+        assert services.find_cached(mine.secret) is None
+        assert other.poll(60)
+        assert other.recv() == "revoked"
+        for _, made in pairs:
+            assert services.find_cached(made.secret) is None
+            other.send(made.secret)
+            assert other.recv() == (False, False)
 
 
 def test_what_was_learned_lasts_longer_where_every_process_sees_the_epoch(
@@ -288,9 +368,9 @@ def test_what_was_learned_lasts_longer_where_every_process_sees_the_epoch(
     database = settings.DATABASES["default"]
     settings.REDIS_URL = ""
     monkeypatch.setitem(database, "ENGINE", "django.db.backends.postgresql")
-    assert cache.max_age() == cache.SECONDS
+    assert shared.max_age() == shared.SECONDS
     settings.REDIS_URL = "redis://localhost:6379/0"
-    assert cache.max_age() == cache.ALONE_SECONDS
+    assert shared.max_age() == shared.ALONE_SECONDS
     settings.REDIS_URL = ""
     monkeypatch.setitem(database, "ENGINE", "django.db.backends.sqlite3")
-    assert cache.max_age() == cache.ALONE_SECONDS
+    assert shared.max_age() == shared.ALONE_SECONDS

@@ -50,7 +50,7 @@ def test_both_secrets_open_the_same_key_until_the_overlap_ends(owner: Actor, mad
     assert rotated.key.is_rotating
     assert rotated.key.prefix == rotated.secret[:16]
     ApiKey.objects.update(previous_until=datetime.now(UTC) - timedelta(seconds=1))
-    services.forget_grants()
+    services.forget_grants(owner.organisation_id)
     assert refused(made.secret, "replaced by a newer one")
     assert services.authenticate(rotated.secret) == new
     assert not queries.get_key(owner.organisation_id, made.key.id).is_rotating

@@ -46,4 +46,4 @@ def elsewhere(redis: RedisServer, tmp_path: Path) -> SharedEpoch:
 
 @pytest.fixture
 def rates(link: Link, machine: SharedEpoch) -> RedisRates:
-    return RedisRates(link, machine.follow)
+    return RedisRates(link, machine)

@@ -14,13 +14,16 @@ from patchbay.lib.shared.redis_rates import RedisRates
 from tests.redis_server import RedisServer
 
 PROCESS = """
-import asyncio, json, sys
+import asyncio, json, sys, tempfile
+from pathlib import Path
+from patchbay.lib.epoch import Epoch
+from patchbay.lib.shared.epoch import SharedEpoch
 from patchbay.lib.shared.contracts import Rate
 from patchbay.lib.shared.link import Link
 from patchbay.lib.shared.redis_rates import RedisRates
 
-async def main(url, per_minute, count):
-    rates = RedisRates(Link(url), lambda epoch: None)
+async def main(url, per_minute, count, folder):
+    rates = RedisRates(Link(url), SharedEpoch(Epoch(Path(folder) / "epoch")))
     await rates.link.ready()
     print("ready", flush=True)
     sys.stdin.readline()
@@ -28,7 +31,8 @@ async def main(url, per_minute, count):
     print(json.dumps([each.granted for each in taken]), flush=True)
     await rates.link.close()
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+with tempfile.TemporaryDirectory() as folder:
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), folder))
 """
 
 
@@ -163,10 +167,10 @@ async def test_a_bump_elsewhere_is_known_with_the_next_answer(
 ) -> None:
     await until_it_answers(rates)
     before = machine.read()
-    await asyncio.to_thread(elsewhere.bump)
+    await asyncio.to_thread(elsewhere.bump, "org_a")
     assert machine.read() == before
     await rates.take([Rate("org", 10)])
-    assert machine.read() != before
+    assert machine.changes_since(before) == (before + 1, {"org_a"})
 
 
 async def test_a_refusing_redis_is_no_free_ride(rates: RedisRates, redis: RedisServer) -> None:

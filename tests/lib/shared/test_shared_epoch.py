@@ -1,13 +1,14 @@
 """The epoch of all machines: bumped before whoever revokes returns, and never read as it was."""
 
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from patchbay.lib.epoch import Epoch
+from patchbay.lib.epoch import KEPT, Epoch
 from patchbay.lib.errors import UnavailableError
 from patchbay.lib.shared import epoch as epochs
 from patchbay.lib.shared.epoch import Follower, RedisEpoch, SharedEpoch
@@ -56,7 +57,7 @@ def test_a_bump_that_redis_does_not_hear_is_an_error_and_made_up_for(
     before = machine.read()
     with pytest.raises(UnavailableError):
         machine.bump()
-    assert machine.read() == before + 1, "this machine knows at once"
+    assert machine.changes_since(before) == (machine.read(), None), "this machine knows at once"
     redis.start()
     elsewhere.refresh()
     seen = elsewhere.read()
@@ -65,11 +66,83 @@ def test_a_bump_that_redis_does_not_hear_is_an_error_and_made_up_for(
     assert elsewhere.read() != seen
 
 
+def test_whose_change_it_was_is_known_on_the_other_machine(machine: SharedEpoch, elsewhere: SharedEpoch) -> None:
+    for each in (machine, elsewhere):
+        each.refresh()
+    before = machine.read()
+    elsewhere.bump("org_a")
+    elsewhere.bump("org_b")
+    assert machine.read() == before
+    machine.refresh()
+    assert machine.changes_since(before) == (machine.read(), {"org_a", "org_b"})
+    known = machine.read()
+    elsewhere.bump("prices")
+    machine.refresh()
+    assert machine.changes_since(known) == (machine.read(), {"prices"})
+
+
+def test_two_machines_that_revoke_at_once_learn_of_each_other(machine: SharedEpoch, elsewhere: SharedEpoch) -> None:
+    for each in (machine, elsewhere):
+        each.refresh()
+    before = {each: each.read() for each in (machine, elsewhere)}
+    threads = [
+        threading.Thread(target=lambda each=each, side=side: [each.bump(f"org_{side}{n}") for n in range(20)])
+        for each, side in ((machine, "here"), (elsewhere, "there"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    every = {f"org_{side}{number}" for side in ("here", "there") for number in range(20)}
+    for each in (machine, elsewhere):
+        each.refresh()
+        assert each.changes_since(before[each]) == (each.read(), every)
+
+
+def test_a_machine_that_was_away_for_too_many_changes_drops_everything(
+    machine: SharedEpoch, elsewhere: SharedEpoch
+) -> None:
+    machine.refresh()
+    before = machine.read()
+    for number in range(KEPT + 1):
+        elsewhere.bump(f"org_{number}")
+    machine.refresh()
+    assert machine.changes_since(before)[1] is None
+
+
+@pytest.mark.parametrize("command", ["DEL patchbay:changes", "FLUSHALL"])
+def test_changes_that_redis_lost_are_everyones(
+    command: str, machine: SharedEpoch, elsewhere: SharedEpoch, redis: RedisServer
+) -> None:
+    for each in (machine, elsewhere):
+        each.refresh()
+    before = machine.read()
+    elsewhere.bump("org_a")
+    redis.run(command)
+    elsewhere.bump("org_b")
+    machine.refresh()
+    assert machine.changes_since(before)[1] is None
+
+
+def test_a_restarted_redis_empties_every_cache(
+    machine: SharedEpoch, elsewhere: SharedEpoch, redis: RedisServer
+) -> None:
+    for each in (machine, elsewhere):
+        each.refresh()
+    before = {each: each.read() for each in (machine, elsewhere)}
+    redis.kill()
+    redis.start()
+    elsewhere.bump("org_a")
+    for each in (machine, elsewhere):
+        each.refresh()
+        assert each.changes_since(before[each])[1] is None
+
+
 def test_announcing_something_new_needs_no_redis(machine: SharedEpoch, redis: RedisServer) -> None:
     redis.kill()
     before = machine.read()
     machine.announce()
-    assert machine.read() == before + 1
+    assert machine.read() > before
 
 
 def test_an_old_snapshot_does_not_bring_an_old_epoch_back(tmp_path: Path) -> None:

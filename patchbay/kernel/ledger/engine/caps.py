@@ -7,6 +7,7 @@ little off merely chooses the neighbouring month. An account's name stands where
 """
 
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Sum
@@ -32,15 +33,21 @@ def account_now(budget_id: str) -> str:
     return f"{CAP_PREFIX}{budget_id[-32:]}{suffix}"
 
 
-def fund(account: str, now: datetime) -> Cap:
-    """Put the cap into the account unless that was done, and return the cap; under the account's lock."""
-    row = Budget.objects.filter(id=f"budget_{account[len(CAP_PREFIX) : -4]}").first()
-    end = _end_of(account)
-    if row is None or row.cap_micro is None:  # taken away a moment ago: nobody who knows that asks any more
-        return Cap("key" if row is None else row.scope, 0, end)
-    if row.cap_micro and not Lot.objects.filter(organisation_id=account).exists():
-        _add(account, row.cap_micro, now)
-    return Cap(row.scope, row.cap_micro, end)
+def fund(accounts: Collection[str], now: datetime) -> dict[str, Cap]:
+    """Put its cap into each account unless that was done, and return the caps; under the accounts' locks."""
+    if not accounts:
+        return {}
+    rows = Budget.objects.in_bulk({_budget_of(account) for account in accounts})
+    lots = Lot.objects.filter(organisation_id__in=accounts)
+    funded = set(lots.values_list("organisation_id", flat=True).distinct())
+    found = {}
+    for account in accounts:
+        row = rows.get(_budget_of(account))
+        cap = 0 if row is None else row.cap_micro or 0  # one taken away a moment ago: nobody who knows asks any more
+        if cap and account not in funded:
+            _add(account, cap, now)
+        found[account] = Cap("key" if row is None else row.scope, cap, _end_of(account))
+    return found
 
 
 def change(account: str, cap_micro: int, now: datetime) -> int:
@@ -69,6 +76,10 @@ def _add(account: str, amount_micro: int, now: datetime) -> None:
         key=moves.new_key(),
         expires_at=_end_of(account) + KEPT_AFTER,
     )
+
+
+def _budget_of(account: str) -> str:
+    return f"budget_{account[len(CAP_PREFIX) : -4]}"
 
 
 def _end_of(account: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Moving credits between lots and those who hold them; everything here runs inside the caller's transaction.
+"""Moving credits in and out of lots; everything here runs inside the caller's transaction. Holders draw in `drawing`.
 
 Whoever draws from or returns to lots holds the organisation's lock (`lock`), so that lots of one organisation are
 changed by one transaction at a time. The lock order everywhere is: process row, organisation, lease or hold, lots.
@@ -11,8 +11,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from patchbay.kernel.events import services as events
-from patchbay.kernel.ledger.contracts import EXPIRED, ISSUED, OWED, PLATFORM_LOSS, EntryKind
-from patchbay.kernel.ledger.models import CreditAccount, Draw, Entry, Lot
+from patchbay.kernel.ledger.contracts import ISSUED, OWED, PLATFORM_LOSS, EntryKind
+from patchbay.kernel.ledger.models import CreditAccount, Entry, Lot
 from patchbay.lib.ids import new_id
 
 
@@ -116,11 +116,6 @@ def drawable(organisation_id: str, now: datetime) -> models.QuerySet[Lot]:
     ).order_by("priority", F("expires_at").asc(nulls_last=True), "id")
 
 
-def free_micro(organisation_id: str, now: datetime) -> int:
-    """Return what can be drawn now: in lots, unexpired."""
-    return drawable(organisation_id, now).aggregate(total=models.Sum("balance_micro"))["total"] or 0
-
-
 def take_from_lots(organisation_id: str, amount_micro: int, now: datetime) -> list[tuple[Lot, int]]:
     """Take up to `amount_micro` out of the lots in their order; return what was taken from each."""
     taken: list[tuple[Lot, int]] = []
@@ -132,49 +127,6 @@ def take_from_lots(organisation_id: str, amount_micro: int, now: datetime) -> li
         taken.append((lot, part))
         amount_micro -= part
     return taken
-
-
-def draw(organisation_id: str, holder_id: str, amount_micro: int, kind: EntryKind, now: datetime) -> list[Lot]:
-    """Move exactly `amount_micro`, which the caller knows to be free, from lots to a lease or hold."""
-    taken = take_from_lots(organisation_id, amount_micro, now)
-    if sum(part for _, part in taken) != amount_micro:
-        raise ValueError("draw() was asked for more than is free")
-    last = Draw.objects.filter(holder_id=holder_id).order_by("id").last()
-    for lot, part in taken:
-        if last and last.lot_id == lot.id:
-            Draw.objects.filter(id=last.id).update(amount_micro=F("amount_micro") + part)
-            last = None
-        else:
-            Draw.objects.create(holder_id=holder_id, lot=lot, amount_micro=part)
-            last = None
-    Entry.objects.bulk_create(entry(organisation_id, kind, lot.id, holder_id, part, now) for lot, part in taken)
-    return [lot for lot, _ in taken]
-
-
-def give_back(organisation_id: str, holder_id: str, amount_micro: int, now: datetime) -> None:
-    """Move `amount_micro` from a lease or hold to the lots it came from, last taken first.
-
-    What belongs to a lot that has expired goes to `expired`.
-    """
-    entries: list[Entry] = []
-    for drawn in Draw.objects.filter(holder_id=holder_id).select_related("lot").order_by("-id"):
-        if amount_micro <= 0:
-            break
-        part = min(amount_micro, drawn.amount_micro)
-        if part == drawn.amount_micro:
-            drawn.delete()
-        else:
-            Draw.objects.filter(id=drawn.id).update(amount_micro=F("amount_micro") - part)
-        if drawn.lot.expires_at and drawn.lot.expires_at <= now:
-            entries.append(entry(organisation_id, "expire", holder_id, EXPIRED, part, now))
-        else:
-            Lot.objects.filter(id=drawn.lot_id).update(balance_micro=F("balance_micro") + part)
-            entries.append(entry(organisation_id, "return", holder_id, drawn.lot_id, part, now))
-        amount_micro -= part
-    if amount_micro > 0:
-        raise ValueError("give_back() was asked for more than was drawn")
-    Entry.objects.bulk_create(entries)
-    repay(organisation_id, now)
 
 
 def repay(organisation_id: str, now: datetime) -> None:

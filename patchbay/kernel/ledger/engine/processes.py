@@ -5,20 +5,22 @@ its row closed when it next settles and is fenced: it spends nothing that was gi
 """
 
 import os
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from django.db import connection, transaction
 from django.db.models import Q
 
-from patchbay.kernel.ledger.engine import moves
+from patchbay.kernel.ledger.engine import drawing, moves
+from patchbay.kernel.ledger.engine.drawing import Drawing
 from patchbay.kernel.ledger.errors import FencedError
 from patchbay.kernel.ledger.models import Lease, LedgerProcess
 from patchbay.lib.ids import new_id
 
 HEARTBEAT_SECONDS = 2.0
 TTL_SECONDS = 10.0
+_AT_ONCE = 100  # leases of a dead process that one transaction returns
 _CHECK_SQLITE = "SELECT 1 FROM ledger_ledgerprocess WHERE id = ? AND closed_at IS NULL"
 # A client that is stopped inside its transaction must not keep its row from being closed for ever.
 _CHECK_POSTGRESQL = (
@@ -96,14 +98,15 @@ def _return_closed(process_id: str | None = None) -> None:
     rows = Lease.objects.filter(balance_micro__gt=0, process__closed_at__isnull=False)
     if process_id:
         rows = rows.filter(process_id=process_id)
-    for organisation_id, lease_id in list(rows.values_list("organisation_id", "id")):
+    left = list(rows.values_list("organisation_id", "id"))
+    for start in range(0, len(left), _AT_ONCE):
         with transaction.atomic():
-            now: datetime = moves.database_now()
-            moves.lock(organisation_id)
-            left = Lease.objects.select_for_update().values_list("balance_micro", flat=True).get(id=lease_id)
-            if left:
-                Lease.objects.filter(id=lease_id).update(balance_micro=0)
-                moves.give_back(organisation_id, lease_id, left, now)
+            names, ids = zip(*left[start : start + _AT_ONCE], strict=True)
+            drawing.lock(names)
+            leases = Lease.objects.select_for_update().filter(id__in=ids, balance_micro__gt=0).order_by("id")
+            returns = [Drawing(lease.organisation_id, lease.id, lease.balance_micro) for lease in leases]
+            Lease.objects.filter(id__in=ids).update(balance_micro=0)
+            drawing.give_back(returns, moves.database_now())
 
 
 @lru_cache(maxsize=1)

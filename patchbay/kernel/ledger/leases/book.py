@@ -18,9 +18,10 @@ left over from them while it stays in this process.
 
 import asyncio
 import concurrent.futures
+import heapq
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -34,7 +35,12 @@ from patchbay.lib.errors import AppError, UnavailableError
 # A reserve covers this many holds like the largest that waits, or these seconds of recent use.
 RESERVE_HOLDS = 64
 RESERVE_SECONDS = 5
+# A lease that nobody used returns after the first; one in use is looked at each time the second has passed.
 IDLE_SECONDS = 30.0
+LOOK_SECONDS = 600.0
+EXPIRED_SECONDS = 1.0  # what holds leave over after a lease's end returns within this
+# Leases that return in one transaction: so many hold up settles for milliseconds, and the rest wait their turn.
+RETURNS_AT_ONCE = 50
 AGAIN_SECONDS = 0.1
 """How soon those who wait for calls under way are looked after again; this process's own serve them at once."""
 _HELD = "Calls under way hold the credits that this one needs; nothing was charged."
@@ -78,7 +84,9 @@ class MemoryLease:
     scarce: bool = False
     usable_until: float | None = None
     used: int = 0
+    used_before: int = 0
     taken_at: float = field(default_factory=time.monotonic)
+    look_at: float = 0.0
     try_at: float = 0.0
     waiters: deque[Waiter] = field(default_factory=deque)
     recall: Recall | None = None
@@ -93,6 +101,10 @@ class MemoryLease:
     def is_expired(self) -> bool:
         return self.usable_until is not None and time.monotonic() >= self.usable_until
 
+    def is_empty(self) -> bool:
+        """Whether nothing is lost when the lease is forgotten."""
+        return not (self.free or self.held or self.waiters or self.recall)
+
 
 class LeaseBook:
     """The leases of this process. Thread-safe; `wake` nudges the ledger thread when someone waits."""
@@ -101,6 +113,8 @@ class LeaseBook:
         self._wake = wake
         self._lock = Lock()
         self._leases: dict[str, MemoryLease] = {}
+        self._looks: list[tuple[float, int, MemoryLease]] = []  # when to look at each lease: a heap
+        self._looked = 0
         self._missed: set[str] = set()  # organisations for which someone may wait
         self._scarce: set[str] = set()  # organisations whose leases must keep nothing in reserve
         self._refusal: str | None = "Patchbay is starting; nothing was charged."
@@ -198,11 +212,22 @@ class LeaseBook:
                 raise UnavailableError(self._refusal, retry_after=2)
             lease = self._leases.get(organisation_id)
             if lease is None:
-                lease = self._leases[organisation_id] = MemoryLease(organisation_id, self.process_id)
+                lease = self._make(organisation_id)
             lease.waiters.append(waiter)
             lease.try_at = 0.0
             self._missed.add(organisation_id)
         self._wake()
+
+    def _make(self, organisation_id: str) -> MemoryLease:
+        lease = self._leases[organisation_id] = MemoryLease(organisation_id, self.process_id)
+        self._look_at(lease, time.monotonic() + IDLE_SECONDS)
+        return lease
+
+    def _look_at(self, lease: MemoryLease, at: float) -> None:
+        """Have `collect_returns` look at the lease then: it never looks through all, which may be thousands."""
+        self._looked += 1
+        lease.look_at = at
+        heapq.heappush(self._looks, (at, self._looked, lease))
 
     def _free_later(self, hold: LeasedHold) -> None:
         """Release from inside the book's lock, where `deliver` is called."""
@@ -271,16 +296,16 @@ class LeaseBook:
         """Start under a new process row: leases of an earlier one are dropped, those who wait go on waiting."""
         with self._lock:
             old, self._leases = self._leases, {}
+            self._looks.clear()
             self._scarce.clear()
             self.process_id = process_id
             self._refusal = None
             for organisation_id, lease in old.items():
                 if lease.waiters:
-                    fresh = MemoryLease(organisation_id, process_id)
+                    fresh = self._make(organisation_id)
                     for waiter in lease.waiters:
                         waiter.asked = waiter.final = False
                     fresh.waiters, lease.waiters = lease.waiters, deque()
-                    self._leases[organisation_id] = fresh
 
     def refuse(self, reason: str | None) -> None:
         """Refuse new holds with this reason, and those who wait; None takes holds again."""
@@ -303,7 +328,7 @@ class LeaseBook:
             for organisation_id, (lease_id, balance) in balances.items():
                 lease = self._leases.get(organisation_id)
                 if lease is None:
-                    lease = self._leases[organisation_id] = MemoryLease(organisation_id, self.process_id)
+                    lease = self._make(organisation_id)
                 lease.lease_id = lease_id
                 lease.free = max(0, balance - lease.held)
 
@@ -327,9 +352,6 @@ class LeaseBook:
     def has_leases(self) -> bool:
         return bool(self._leases)
 
-    def has_scarce(self) -> bool:
-        return bool(self._scarce)
-
     def add(self, lease: MemoryLease, taken: Taken) -> None:
         """Enter what was leased and serve those who wait."""
         with self._lock:
@@ -337,10 +359,12 @@ class LeaseBook:
             lease.free += taken.amount_micro
             lease.scarce = taken.scarce
             (self._scarce.add if taken.scarce else self._scarce.discard)(lease.organisation_id)
-            lease.used, lease.taken_at = 0, time.monotonic()
+            lease.used, lease.used_before, lease.taken_at = 0, 0, time.monotonic()
             if taken.usable_seconds is not None:
                 until = time.monotonic() + taken.usable_seconds
                 lease.usable_until = until if lease.usable_until is None else min(until, lease.usable_until)
+                if until < lease.look_at:
+                    self._look_at(lease, until)
             self._serve(lease)
 
     def decide(self, lease: MemoryLease, waiters: list[Waiter], answer: Taken) -> None:
@@ -373,30 +397,45 @@ class LeaseBook:
         with self._lock:
             self._remove(lease, set(late), lambda waiter: UnavailableError(_HELD, retry_after=1))
 
-    def collect_returns(self, acks: dict[str, int]) -> list[MemoryLease]:
-        """Return leases with credit to give back: recalled, scarce or expired, or not used for a while."""
-        now = time.monotonic()
+    def collect_returns(self, recalled: Iterable[str]) -> list[MemoryLease]:
+        """Return leases with credit to give back: of recalled organisations, scarce or expired, or idle for long."""
         with self._lock:
-            for lease in self._leases.values() if acks else ():
-                if lease.lease_id in acks:  # somebody is short of it: what its holds leave over returns soon, too
-                    lease.scarce = True
-                    self._scarce.add(lease.organisation_id)
-            return [
-                lease
-                for lease in self._leases.values()
-                if lease.lease_id in acks
-                or (
-                    lease.free
-                    and not lease.waiters
-                    and (lease.scarce or lease.is_expired() or now - lease.taken_at > self._idle_after(lease))
-                )
-                or (lease.free and lease.is_expired())
-            ]
+            found = {}
+            for organisation_id in recalled:
+                if (lease := self._leases.get(organisation_id)) is not None:
+                    lease.scarce = True  # somebody is short of it: what its holds leave over returns soon, too
+                    self._scarce.add(organisation_id)
+                    found[organisation_id] = lease
+            for organisation_id in list(self._scarce):
+                lease = self._leases.get(organisation_id)
+                if lease is None or lease.is_empty():
+                    self._drop(organisation_id)
+                elif lease.free and not lease.waiters:
+                    found[organisation_id] = lease
+            self._look(found)
+            return list(found.values())
 
-    @staticmethod
-    def _idle_after(lease: MemoryLease) -> float:
-        # A lease in use is renewed long before it has lasted this many times its own reserve.
-        return IDLE_SECONDS if not lease.used else 20 * IDLE_SECONDS
+    def _look(self, found: dict[str, MemoryLease]) -> None:
+        """Look at the leases whose time has come, add those that return to `found`, forget what is empty."""
+        now = time.monotonic()
+        while self._looks and self._looks[0][0] <= now and len(found) < RETURNS_AT_ONCE:
+            at, _, lease = heapq.heappop(self._looks)
+            if at != lease.look_at or self._leases.get(lease.organisation_id) is not lease:
+                continue
+            if lease.is_empty():
+                self._drop(lease.organisation_id)
+                continue
+            expired = lease.is_expired()
+            idle = lease.used == lease.used_before and not lease.waiters
+            if lease.free and (idle or expired):
+                found[lease.organisation_id] = lease
+            lease.used_before = lease.used
+            later = now + (EXPIRED_SECONDS if expired else IDLE_SECONDS if idle else LOOK_SECONDS)
+            self._look_at(lease, later if expired or lease.usable_until is None else min(later, lease.usable_until))
+
+    def _drop(self, organisation_id: str) -> None:
+        self._leases.pop(organisation_id, None)
+        self._scarce.discard(organisation_id)
 
     def withdraw(self, leases: list[MemoryLease]) -> list[tuple[str, str, int]]:
         """Take all free credit out of these leases, to be returned in the database."""
@@ -409,16 +448,12 @@ class LeaseBook:
                 lease.usable_until = None
             return returns
 
-    def drop_empty(self) -> None:
-        """Forget leases that hold nothing, so that a process that served many organisations stays small."""
+    def drop_empty(self, leases: Iterable[MemoryLease]) -> None:
+        """Forget those that hold nothing, so that a process that served many organisations stays small."""
         with self._lock:
-            for organisation_id in [
-                key
-                for key, lease in self._leases.items()
-                if not lease.free and not lease.held and not lease.waiters and not lease.recall
-            ]:
-                del self._leases[organisation_id]
-                self._scarce.discard(organisation_id)
+            for lease in leases:
+                if lease.is_empty() and self._leases.get(lease.organisation_id) is lease:
+                    self._drop(lease.organisation_id)
 
 
 def _refusal(answer: Taken, waiter: Waiter, free_micro: int) -> AppError:

@@ -7,7 +7,6 @@ from patchbay.kernel.ledger.engine import leasing, processes, recalls
 from patchbay.kernel.ledger.leases.book import LeaseBook, MemoryLease, Waiter
 
 POLL_SECONDS = 0.04
-SCAN_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 RECALL_POLL_SECONDS = 0.01
 IDLE_POLL_SECONDS = 0.5
@@ -22,7 +21,6 @@ class LeaseKeeper:
         self._book = book
         self._recalling: list[MemoryLease] = []
         self._returns_at = 0.0
-        self._scan_at = 0.0
         self._reaped_at = 0.0
 
     def next_turn_seconds(self) -> float:
@@ -47,7 +45,9 @@ class LeaseKeeper:
         """Give everything free back, when the process stops."""
         self._book.refuse("Patchbay is stopping; nothing was charged.")
         leases = self._book.every()
-        leasing.give_back(self._book.process_id, self._book.withdraw(leases), {})
+        for start in range(0, len(leases), ORGANISATIONS_PER_TRANSACTION):
+            some = leases[start : start + ORGANISATIONS_PER_TRANSACTION]
+            leasing.give_back(self._book.process_id, self._book.withdraw(some), {})
 
     def _answer(self, waiting: list[tuple[MemoryLease, list[Waiter]]]) -> None:
         expired = [lease for lease, _ in waiting if lease.is_expired()]
@@ -93,20 +93,13 @@ class LeaseKeeper:
                 self._book.give_up(lease, late)
 
     def _return(self) -> None:
-        """Answer recalls; look through all leases, which may be thousands, only when some may have to return."""
-        acks = leasing.recalled(self._book.process_id)
-        now = time.monotonic()
-        if not acks and not self._book.has_scarce() and now < self._scan_at:
-            return
-        self._scan_at = now + SCAN_SECONDS
-        leases = self._book.collect_returns(acks)
-        if leases or acks:
-            returns = self._book.withdraw(leases)
-            known = {lease_id for _, lease_id, _ in returns}
-            # A lease that memory no longer knows is acknowledged too: nothing of it is free.
-            returns += [("", lease_id, 0) for lease_id in acks if lease_id not in known]
-            leasing.give_back(self._book.process_id, returns, acks)
-        self._book.drop_empty()
+        """Answer recalls, and give back what is scarce, expired or long unused."""
+        recalled = leasing.recalled(self._book.process_id)
+        leases = self._book.collect_returns(organisation_id for _, organisation_id, _ in recalled)
+        acks = {lease_id: number for lease_id, _, number in recalled}
+        if leases or acks:  # of a lease that memory no longer knows nothing is free: it is acknowledged all the same
+            leasing.give_back(self._book.process_id, self._book.withdraw(leases), acks)
+        self._book.drop_empty(leases)
 
 
 def _is_due(lease: MemoryLease) -> bool:

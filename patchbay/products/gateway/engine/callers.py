@@ -13,14 +13,14 @@ def find_now(secret: str) -> tuple[Grant, Caller] | None:
 
 
 async def find(secret: str, pool: BlockingPool) -> tuple[Grant, Caller]:
-    """The same, from the database where memory does not know it.
+    """The same, from the database where memory does not know it: one read for all who ask meanwhile.
 
     UnauthenticatedError, and UnavailableError when the database does not answer.
     """
     found = find_now(secret)
     if found is not None:
         return found
-    grant = await pool.run(keys.authenticate, secret)
+    grant = await pool.run_together(keys.authenticate_all, secret)
     return grant, _caller(grant)
 
 

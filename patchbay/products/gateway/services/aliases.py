@@ -46,7 +46,7 @@ def create_alias(
     row = _saved(ModelAlias(organisation_id=organisation_id, **_own_terms(wanted)))
     _put_targets(row, wanted.targets, providers)
     _record(actor, row, "model.created", _own_terms(wanted) | {"targets": _named(wanted.targets, providers)})
-    changed()
+    changed(organisation_id)
     return setup.get_alias(organisation_id, row.pk)
 
 
@@ -80,7 +80,7 @@ def update_alias(
         changes["targets"] = [[_line(target, target.provider) for target in had], _named(wanted.targets, providers)]
     if changes:
         _record(actor, row, "model.changed", changes)
-        changed()
+        changed(organisation_id)
     return setup.get_alias(organisation_id, row.pk)
 
 
@@ -104,7 +104,7 @@ def delete_alias(*, actor: Actor, organisation_id: str | None, alias: str) -> No
     row = _locked(actor, organisation_id, alias)
     _record(actor, row, "model.deleted", {})
     row.delete()
-    changed()
+    changed(organisation_id)
 
 
 def to_wanted(target: TargetView) -> WantedTarget:

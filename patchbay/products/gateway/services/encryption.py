@@ -49,5 +49,5 @@ def _renew(model: Any, pks: list[Any]) -> tuple[int, int]:
             continue
         rows.append(row)
     model.objects.bulk_update(rows, ["encrypted"])
-    changed()
+    changed(None)
     return len(rows), lost

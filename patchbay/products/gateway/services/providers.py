@@ -67,7 +67,7 @@ def create_provider(
     _record(actor, row, "provider.created", asdict(wanted))
     if api_key is not None:
         _add_key(actor, row, api_key, weight=1)
-    changed()
+    changed(organisation_id)
     return setup.get_provider(organisation_id, row.pk)
 
 
@@ -100,7 +100,7 @@ def update_provider(
         _record(actor, row, "provider.changed", changes)
     if api_key is not None:
         _add_key(actor, row, api_key, weight=1)
-    changed()
+    changed(organisation_id)
     return setup.get_provider(organisation_id, row.pk)
 
 
@@ -116,7 +116,7 @@ def delete_provider(*, actor: Actor, organisation_id: str | None, provider: str)
         )
     _record(actor, row, "provider.deleted", {})
     row.delete()
-    changed()
+    changed(organisation_id)
 
 
 @transaction.atomic
@@ -129,7 +129,7 @@ def add_provider_key(
     """
     row = _locked(actor, organisation_id, provider)
     made = _add_key(actor, row, api_key, weight=weight)
-    changed()
+    changed(organisation_id)
     return setup.shown_key(made)
 
 
@@ -144,7 +144,7 @@ def rotate_provider_key(
     before, key.hint, key.encrypted = key.hint, _hint(secret), crypto.encrypt(secret)
     key.save(update_fields=["hint", "encrypted"])
     _record(actor, row, "provider.key_rotated", {"key_id": key.pk, "hint": [before, key.hint]})
-    changed()
+    changed(organisation_id)
     return setup.shown_key(key)
 
 
@@ -170,7 +170,7 @@ def update_provider_key(
         key.weight, key.enabled = after["weight"], bool(after["enabled"])
         key.save(update_fields=["weight", "enabled"])
         _record(actor, row, "provider.key_changed", {"key_id": key.pk, "hint": key.hint} | changes)
-        changed()
+        changed(organisation_id)
     return setup.shown_key(key)
 
 
@@ -181,7 +181,7 @@ def remove_provider_key(*, actor: Actor, organisation_id: str | None, provider: 
     key = _find_key(row, key_id)
     _record(actor, row, "provider.key_removed", {"key_id": key.pk, "hint": key.hint})
     key.delete()
-    changed()
+    changed(organisation_id)
 
 
 def _forget_keys(actor: Actor, provider: Provider, api_key: str | None) -> None:

@@ -38,7 +38,7 @@ def set_rules(*, actor: Actor, **rules: Any) -> RulesView:
         OrganisationRules.objects.update_or_create(pk=actor.organisation_id, defaults=after)
         target = ("rules", actor.organisation_id, "Model rules")
         trail.record(actor, "rules.changed", organisation_id=actor.organisation_id, target=target, changes=changes)
-        changed()
+        changed(actor.organisation_id)
     return setup.get_rules(actor.organisation_id)
 
 

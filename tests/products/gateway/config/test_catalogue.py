@@ -172,6 +172,41 @@ def test_organisations_without_own_things_share_the_platforms_part(
     assert sys.getsizeof(many[1]) < 200
 
 
+def test_what_one_organisation_sets_up_leaves_the_others_in_memory(world: tuple[Actor, Actor]) -> None:
+    staff, owner = world
+    other = queries.get_catalogue("org_other")
+    queries.get_catalogue(owner.organisation_id)
+    provider(owner, owner.organisation_id, name="mine")
+    assert queries.find_cached_catalogue("org_other") is other
+    assert queries.find_cached_catalogue(owner.organisation_id) is None
+    services.update_alias(actor=staff, organisation_id=None, alias="gpt", enabled=False)
+    assert queries.find_cached_catalogue("org_other") is None
+
+
+def test_who_looks_between_the_steps_of_a_change_brings_nothing_old_back(
+    world: tuple[Actor, Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An organisation's first model: until then it was among those who have nothing of their own."""
+    _, owner = world
+    bump, looks = epoch().bump, []
+
+    def watched_bump(name: str) -> int:
+        queries.get_catalogue("org_other")
+        looks.append(queries.get_catalogue(owner.organisation_id))
+        value = bump(name)
+        queries.get_catalogue("org_other")  # has the platform's part in memory again
+        looks.append(queries.find_cached_catalogue(owner.organisation_id))
+        return value
+
+    monkeypatch.setattr(epoch(), "bump", watched_bump)
+    provider(owner, owner.organisation_id, name="mine")
+    alias(owner, "own", "mine/own-gpt", organisation_id=owner.organisation_id)
+    monkeypatch.undo()
+    assert len(looks) == 8
+    assert "own" in queries.get_catalogue(owner.organisation_id).aliases
+    assert "own" not in queries.get_catalogue("org_other").aliases
+
+
 def test_rules_are_the_organisations_own(world: tuple[Actor, Actor]) -> None:
     _, owner = world
     services.set_rules(actor=owner, allowed_models=["gpt", "gpt"], cut_policy="cancel", log_bodies=True, body_days=3)
