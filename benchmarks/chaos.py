@@ -5,8 +5,9 @@
 Clients ask a plug and a model behind the gateway, whole and streamed. Every answer whose last byte arrived must have
 exactly one usage record with the credits it named, the ledger must add up, leases of dead processes must return, and
 nobody may be refused while credits cover the request. Every call has an `Idempotency-Key` and is sent again until it
-is answered: what was charged before the kill is answered from its record and not charged again. With several workers,
-over PostgreSQL and Redis, a kill takes one of them or all.
+is answered: what was charged before the kill is answered from its record and not charged again, so that each record
+whose answer did not arrive (`unanswered_records`: of the last commit before a kill) is replayed once. With several
+workers, over Redis, a kill takes one of them or all.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ from benchmarks.gateway import sides
 from benchmarks.gateway.ours import add_provider
 from benchmarks.gateway.wire import MODEL
 from benchmarks.harness.instance import Instance
-from benchmarks.harness.persistent import Tally, load
+from benchmarks.harness.persistent import NOT_NOW, Tally, load
 
 CLIENTS = 12
 GRANT = 5_000_000
@@ -42,6 +44,7 @@ async def _load_and_kill(instance: Instance, key: str, tally: Tally, *, workers:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(tally.working.wait(), LOAD_SECONDS)
     await asyncio.sleep(random.uniform(0, LEAST_WORK))
+    tally.kills.append(time.time())
     if workers > 1 and random.random() < 0.5:
         await asyncio.to_thread(instance.kill_one)
         await asyncio.sleep(random.uniform(0, LEAST_WORK))
@@ -65,7 +68,8 @@ _AUDIT = """
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.usage.models import RequestClaim, UsageRecord
 org = {organisation!r}
-records = list(UsageRecord.objects.filter(organisation_id=org).values_list("request_id", "cost_micro"))
+rows = UsageRecord.objects.filter(organisation_id=org).values_list("request_id", "cost_micro", "created_at")
+records = [(request_id, micro, at.timestamp()) for request_id, micro, at in rows]
 claims = list(RequestClaim.objects.filter(organisation_id=org, response__isnull=False).values_list(
     "idempotency_key", flat=True))
 balance = ledger.get_balance(org)
@@ -125,14 +129,14 @@ def run(
 
 
 def is_bad(figures: dict[str, int]) -> bool:
-    return any(figures[name] for name in ("lost", "doubled", "overspent", "refused_wrongly"))
+    return any(figures[name] for name in ("lost", "doubled", "not_replayed", "overspent", "refused_wrongly", "other"))
 
 
 def judge(kills: int, tally: Tally, audit: dict[str, object]) -> dict[str, int]:
     """Compare what clients saw with what was written."""
     records: list[list[object]] = audit["records"]  # type: ignore[assignment]
-    counts = Counter(str(request_id) for request_id, _ in records)
-    cost = {str(request_id): int(str(micro)) for request_id, micro in records}
+    counts = Counter(str(request_id) for request_id, _, _ in records)
+    cost = {str(request_id): int(str(micro)) for request_id, micro, _ in records}
     entries: dict[str, int] = audit["entries"]  # type: ignore[assignment]
     charged_keys = len(audit["claims"])  # type: ignore[arg-type]
     lost = sum(
@@ -144,14 +148,17 @@ def judge(kills: int, tally: Tally, audit: dict[str, object]) -> dict[str, int]:
     )
     expected = int(str(audit["granted"])) - sum(cost.values())
     print(f"  answered {len(tally.answered)}: {dict(tally.kinds)}; cut off {tally.cut}, other {dict(tally.other)}")
-    print(f"  records without an answer (last commit before a kill): {len(counts.keys() - tally.answered.keys())}")
+    unanswered = {str(request_id): float(str(at)) for request_id, _, at in records if request_id not in tally.answered}
+    before = max((_seconds_to_kill(at, tally.kills) for at in unanswered.values()), default=0.0)
+    print(f"  records without an answer: {len(unanswered)}, written at most {before:.2f} s before a kill was sent")
     print(f"  of them answered again from the record, not charged again: {tally.replayed}")
     never = len(tally.waiting) + len(tally.later)
     print(f"  never answered: {never}; ledger faults: {audit['faults']}; leased: {audit['leased']}")
     return {
         "kills": kills,
         "answered": len(tally.answered),
-        "unanswered_records": len(counts.keys() - tally.answered.keys()),
+        "unanswered_records": len(unanswered),
+        "not_replayed": abs(len(unanswered) - tally.replayed),
         "lost": lost
         + len(tally.waiting)
         + len(tally.later)
@@ -160,7 +167,13 @@ def judge(kills: int, tally: Tally, audit: dict[str, object]) -> dict[str, int]:
         "doubled": sum(count - 1 for count in counts.values()) + max(0, len(records) - charged_keys),
         "overspent": max(0, -expected) + abs(expected - int(str(audit["available"]))),
         "refused_wrongly": tally.refused,
+        "other": sum(count for what, count in tally.other.items() if int(what.split()[-1]) not in NOT_NOW),
     }
+
+
+def _seconds_to_kill(at: float, kills: list[float]) -> float:
+    """Return how long before the next kill that was; nothing for what a process wrote while it was being killed."""
+    return min((kill - at for kill in kills if kill >= at), default=0.0)
 
 
 @contextlib.contextmanager

@@ -2,120 +2,97 @@
 
 `python -m benchmarks.fire [--requests 1000] [--workers 4] [--database sqlite|postgres]`
 
-Three organisations ask at the same time, the first two half of the requests each. The *small* one has credits for
-about a third of its calls: nothing may be spent beyond them, what is charged is what was served, and at the end they
-do not cover another call. The *covered* one has what its calls may cost at worst, of models to the micro-credit, of
-plugs with room to spare: nobody may be refused. A *capped* key may spend what ten calls cost: ten are served.
+What a call costs and what is held for it are learnt first: an organisation that can pay is charged the one, the
+refusal of one that has nothing names the other. *Covered* is a call while what nobody has spent yet, credits that
+calls under way hold included, is as much as it holds: who cannot have them now waits for those to end. So a refusal
+was wrong when at the end its hold could still be paid, and who has what the calls cost and the largest difference
+between a hold and its cost must be served whole. Six organisations ask at the same time:
+
+- *small*: has the cost of about a third of its calls, which take every route;
+- *covered*: has exactly what its calls, by every route too, must have: nobody may be refused;
+- *close*, *wide*, *open*: rich, but the key has a cap, for exactly ten calls. Close holds about what it costs, wide
+  twenty times that; open sets no limit to its answers, so that the last of the cap buys shorter ones;
+- *greedy*: its provider counts far more than was held. It pays what it has, the rest is the platform's and is named.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import shutil
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.chaos import stores
-from benchmarks.gateway import sides, wire
+from benchmarks.gateway import sides
 from benchmarks.gateway.ours import add_provider
 from benchmarks.harness.calls import Answer, Connections
 from benchmarks.harness.instance import Instance
+from benchmarks.harness.routes import OUTPUT_TOKENS, Route, chat, every_route
 
-CAPPED_SERVES = 10
+COVERED_CALLS = 10
+"""What each cap is for, and the greedy organisation's balance."""
 SHARE = 0.3
 """Of its calls that the small organisation can pay."""
-PLUG_WORST = 60
-"""A plug's worst case over what it costs: its prompt is held by bytes and its answer by its longest."""
-PATIENCE_SECONDS = 120.0
-OUTPUT_TOKENS = 34
-"""What the fake vendor counts for every answer; it counts 1,200 for every prompt, and no token is less than a byte."""
-WORDS = "Say something of some length about notice periods, please. " * 24
+WIDE = 20
+GREEDY_TOKENS = 9_000
+PATIENCE_SECONDS = 180.0
+JOBS_SECONDS = 900.0
+TRIES = 40
+EVERY = every_route("fire", "fire-embed")
+CLOSE = chat("fire-capped")
+WIDELY = chat("fire-capped", max_tokens=WIDE * OUTPUT_TOKENS)
+OPEN = chat("fire-capped", max_tokens=None)
+GREEDY = chat("fire-greedy")
+KINDS = (*EVERY, CLOSE, WIDELY, OPEN, GREEDY)
+CAPPED = {"close": CLOSE, "wide": WIDELY, "open": OPEN}
+NAMES = ("probe", "empty", "small", "covered", *CAPPED, "greedy")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One way to ask: `ending` stands in every answer that is whole."""
+class Price:
+    """What one call costs and what is held for it, in micro-credits."""
 
-    path: str
-    body: dict[str, Any]
-    ending: bytes
-
-    @property
-    def model(self) -> str:
-        return str(self.body.get("model", "plug/"))
-
-    @property
-    def is_plug(self) -> bool:
-        return self.model.startswith("plug/")
-
-    @property
-    def output_tokens(self) -> int:
-        """The limit that the call sets; embeddings have none."""
-        return int(self.body.get("max_tokens", self.body.get("max_output_tokens", 0)))
-
-    def request(self, key: str) -> bytes:
-        return wire.post(self.path, json.dumps(self.body).encode(), {"authorization": f"Bearer {key}"})
+    cost: int
+    hold: int
 
 
-def routes() -> Sequence[Route]:
-    said = [{"role": "user", "content": WORDS}]
-    chat = {"model": "fire", "messages": said, "max_tokens": OUTPUT_TOKENS}
-    response = {"model": "fire", "input": WORDS, "max_output_tokens": OUTPUT_TOKENS}
-    plug = {"model": "plug/legal-v1", "messages": [{"role": "user", "content": "What is the limit of liability?"}]}
-    ask = {"plugin_id": "legal-v1", "message": "What is the interest rate on late payment?"}
-    streams = {"stream": True}
-    return (
-        Route("/v1/chat/completions", chat, b'"usage"'),
-        Route("/v1/chat/completions", chat | streams, b"data: [DONE]"),
-        Route("/v1/responses", response, b'"usage"'),
-        Route("/v1/responses", response | streams, b"event: response.completed"),
-        Route("/v1/messages", chat, b'"usage"'),
-        Route("/v1/messages", chat | streams, b"event: message_stop"),
-        Route("/v1/embeddings", {"model": "fire-embed", "input": WORDS}, b'"usage"'),
-        Route("/v1/chat/completions", plug, b'"usage"'),
-        Route("/v1/chat/completions", plug | streams, b"data: [DONE]"),
-        Route("/v1/chat", ask, b'"usage"'),
-    )
-
-
-CAPPED = Route("/v1/chat/completions", routes()[0].body | {"model": "fire-capped"}, b'"usage"')
+Prices = Mapping[Route, Price]
 
 
 @dataclass
 class Seen:
-    """What the clients of one organisation saw; `served` are request ids of answers that came whole."""
+    """What the clients of one organisation saw; `served` are the answers that came whole, by request id."""
 
-    served: list[str] = field(default_factory=list)
-    refused: int = 0
+    served: dict[str, Route] = field(default_factory=dict)
+    refused: Counter[Route] = field(default_factory=Counter)
+    put_off: int = 0
     other: Counter[str] = field(default_factory=Counter)
 
 
-async def ask(port: int, key: str, route: Route, seen: Seen) -> bool:
-    """Ask until there is an answer or a refusal for want of credits; True when it was served."""
+async def ask(port: int, key: str, route: Route, seen: Seen) -> Answer:
+    """Ask until there is an answer or a refusal for want of credits."""
     connections = Connections(port)
     try:
-        for _ in range(20):
+        for _ in range(TRIES):
             answer = await asyncio.wait_for(connections.ask(route.request(key)), PATIENCE_SECONDS)
             if answer.status != 503:  # too many at once: no word about credits
                 break
+            seen.put_off += 1
             await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
-        return _note(answer, route, seen)
     finally:
         connections.close()
-
-
-def _note(answer: Answer, route: Route, seen: Seen) -> bool:
     if answer.status == 200 and answer.complete and route.ending in answer.body:
-        seen.served.append(answer.request_id)
-        return True
-    if answer.status == 402:
-        seen.refused += 1
+        seen.served[answer.request_id] = route
+    elif answer.status == 402:
+        seen.refused[route] += 1
     else:
         seen.other[f"{answer.status} {route.path}: {answer.body[-200:]!r}"] += 1
-    return False
+    return answer
 
 
 async def storm(port: int, waves: Sequence[tuple[str, Sequence[Route], Seen]]) -> None:
@@ -123,12 +100,6 @@ async def storm(port: int, waves: Sequence[tuple[str, Sequence[Route], Seen]]) -
     mixed = [(key, route, seen) for key, asked, seen in waves for route in asked]
     mixed.sort(key=lambda each: each[1].path)  # organisations meet at each route
     await asyncio.gather(*(ask(port, key, route, seen) for key, route, seen in mixed))
-
-
-async def spend_the_rest(port: int, key: str, seen: Seen) -> None:
-    """Ask one after another until the credits cover no more."""
-    while await ask(port, key, routes()[0], seen):
-        pass
 
 
 _SET_UP = """
@@ -140,29 +111,30 @@ from patchbay.kernel.plans import services as plans
 from patchbay.kernel.plans.contracts import Rate
 
 plans.change_plan(plan_code="free", requests_per_minute=2_000_000_000)
-plans.set_rates(model="fire-capped", rates={{"prompt_tokens": Rate(0, 1), "completion_tokens": Rate(1_000_000, 100)}})
+for model in ("fire-capped", "fire-greedy"):
+    plans.set_rates(model=model, rates={{"prompt_tokens": Rate(0, 1), "completion_tokens": Rate(1_000_000, 100)}})
 made = {{}}
-for name in ("probe", "small", "covered", "capped"):
+for name in {names!r}:
     organisation = Organisation.objects.create(name=name, slug=f"fire-{{name}}")
     secret = token.new_token("live")
     key = ApiKey.objects.create(organisation_id=organisation.id, name=name, permission="full", environment="live",
         created_by="fire", prefix=secret[: token.PREFIX_LENGTH], digest=token.digest(secret))
     made[name] = dict(organisation=organisation.id, key=secret, key_id=key.id)
-for name in ("probe", "capped"):
+for name in {rich!r}:
     ledger.grant(organisation_id=made[name]["organisation"], amount_micro=10**12, kind="purchase",
         idempotency_key="fire")
 print(json.dumps(made))
 """
 
+_WORK = """
+from patchbay.kernel.jobs import queries as jobs
+backlog = jobs.get_backlog()
+print(json.dumps(backlog.due + backlog.running))
+"""
+
 _COSTS = """
-from patchbay.kernel.plans import queries as plans
 from patchbay.kernel.usage.models import UsageRecord
-rows = dict(UsageRecord.objects.filter(request_id__in={ids!r}).values_list("request_id", "cost_micro"))
-worst = [
-    plans.get_prices(model=model).worst_micro(prompt_tokens=size, completion_tokens=limit)
-    for model, size, limit in {asked!r}
-]
-print(json.dumps([[rows[each] for each in {ids!r}], worst]))
+print(json.dumps(dict(UsageRecord.objects.filter(request_id__in={ids!r}).values_list("request_id", "cost_micro"))))
 """
 
 _PAY = """
@@ -172,8 +144,9 @@ made = {made!r}
 for name, amount in {amounts!r}.items():
     ledger.grant(organisation_id=made[name]["organisation"], amount_micro=amount, kind="purchase",
         idempotency_key="fire")
-ledger.set_budget(organisation_id=made["capped"]["organisation"], scope="key", scope_id=made["capped"]["key_id"],
-    cap_micro={cap!r})
+for name, cap in {caps!r}.items():
+    ledger.set_budget(organisation_id=made[name]["organisation"], scope="key", scope_id=made[name]["key_id"],
+        cap_micro=cap)
 keys.forget_grants()
 print("1")
 """
@@ -184,10 +157,11 @@ from patchbay.kernel.usage.models import UsageRecord
 found = {{}}
 for name, made in {made!r}.items():
     organisation = made["organisation"]
+    rows = UsageRecord.objects.filter(organisation_id=organisation)
     found[name] = dict(
-        records=list(UsageRecord.objects.filter(organisation_id=organisation).values_list("request_id", "cost_micro")),
+        records=list(rows.values_list("request_id", "cost_micro", "loss_micro")),
         paid=ledger.spent_by_request(organisation), granted=ledger.total_granted(organisation),
-        available=ledger.get_balance(organisation).available_micro, leased=ledger.total_leased(organisation))
+        available=ledger.get_balance(organisation).available_micro)
 print(json.dumps(dict(found=found, faults=ledger.verify())))
 """
 
@@ -198,26 +172,33 @@ def run(*, requests: int, capped: int, workers: int, database_url: str = "", red
     instance = Instance(database_url=database_url, arguments=arguments)
     instance.environment["PATCHBAY_REDIS_URL"] = redis_url
     processes = sides.Processes(instance.data_dir)
-    seen = {name: Seen() for name in ("probe", "small", "covered", "capped")}
+    seen = {name: Seen() for name in NAMES}
+    asked = {
+        "small": _cycle(EVERY, requests),
+        "covered": _cycle(EVERY, requests * 3 // 10),
+        "greedy": [GREEDY] * (4 * COVERED_CALLS),
+    } | {name: [route] * capped for name, route in CAPPED.items()}
     try:
         made = _prepare(instance, processes)
         instance.start()
-        asked = [routes()[number % len(routes())] for number in range(requests)]
-        half = asked[: requests // 2]
-        worst = _pay(instance, made, seen["probe"], half)
-        waves = [(made[name]["key"], half, seen[name]) for name in ("small", "covered")]
-        waves.append((made["capped"]["key"], [CAPPED] * capped, seen["capped"]))
-        asyncio.run(storm(instance.port, waves))
-        asyncio.run(spend_the_rest(instance.port, made["small"]["key"], seen["small"]))
+        _wait_for_jobs(instance)
+        prices = _learn(instance, made, seen)
+        caps = _pay(instance, made, prices, asked)
+        print(f"  {sum(map(len, asked.values()))} calls at once over {workers} processes", flush=True)
+        asyncio.run(storm(instance.port, [(made[name]["key"], routes, seen[name]) for name, routes in asked.items()]))
         instance.stop()
         audit = instance.python(_AUDIT.format(made=made))
     finally:
         instance.kill()
         processes.stop()
-    figures = judge(seen, audit, worst=worst)
+    figures = judge(seen, audit, prices, caps)
     if not is_bad(figures):
         shutil.rmtree(instance.data_dir, ignore_errors=True)
     return figures
+
+
+def _cycle(routes: Sequence[Route], count: int) -> list[Route]:
+    return [routes[number % len(routes)] for number in range(count)]
 
 
 def _prepare(instance: Instance, processes: sides.Processes) -> dict[str, dict[str, str]]:
@@ -228,61 +209,126 @@ def _prepare(instance: Instance, processes: sides.Processes) -> dict[str, dict[s
     port = int(fake.stdout.readline().partition("127.0.0.1:")[2].partition("/")[0])
     instance.demo()
     add_provider(instance, "vendor", port, api_key=OPENAI_KEY)
-    for alias, model in (("fire", "gpt"), ("fire-capped", "gpt"), ("fire-embed", "embed")):
+    targets = {"fire": "gpt", "fire-capped": "gpt", "fire-embed": "embed", "fire-greedy": f"gpt+usage-{GREEDY_TOKENS}"}
+    for alias, model in targets.items():
         instance.run("model", "add", alias, "--target", f"vendor/{model}")
-    made: dict[str, dict[str, str]] = instance.python(_SET_UP.format())
+    made: dict[str, dict[str, str]] = instance.python(_SET_UP.format(names=NAMES, rich=("probe", *CAPPED)))
     return made
 
 
-def _pay(instance: Instance, made: dict[str, dict[str, str]], probe: Seen, asked: Sequence[Route]) -> int:
-    """Give each organisation what its part says; returns the worst case of a plain chat."""
-    kinds = (*routes(), CAPPED)
-    for route in kinds:
-        assert asyncio.run(ask(instance.port, made["probe"]["key"], route, probe)), probe
-    bounds = [(route.model, len(json.dumps(route.body)), route.output_tokens) for route in kinds]
-    costs: list[int]
-    costs, bound = instance.python(_COSTS.format(ids=probe.served, asked=bounds))
-    worst = [
-        PLUG_WORST * cost if route.is_plug else most for route, cost, most in zip(kinds, costs, bound, strict=True)
-    ]
-    assert all(cost <= most for cost, most in zip(costs, worst, strict=True)), (costs, worst)
-    assert CAPPED_SERVES * (worst[-1] - costs[-1]) < costs[-1], "the cap must lie between ten calls and eleven"
-    numbers = [kinds.index(route) for route in asked]
-    small, covered = SHARE * sum(costs[each] for each in numbers), sum(worst[each] for each in numbers)
-    amounts = {"small": round(small), "covered": covered}
-    instance.python(_PAY.format(made=made, amounts=amounts, cap=CAPPED_SERVES * worst[-1]))
-    return worst[0]
+def _wait_for_jobs(instance: Instance) -> None:
+    """Wait until plugs answer by meaning too: else the same question costs less now than later."""
+    deadline = time.monotonic() + JOBS_SECONDS
+    while instance.python(_WORK):
+        assert time.monotonic() < deadline, "the jobs do not end"
+        time.sleep(1)
 
 
-def judge(seen: dict[str, Seen], audit: dict[str, Any], *, worst: int) -> dict[str, int]:
+def _learn(instance: Instance, made: dict[str, dict[str, str]], seen: dict[str, Seen]) -> Prices:
+    """Ask each way once as one who can pay and as one who cannot."""
+    holds = []
+    for route in KINDS:
+        asyncio.run(ask(instance.port, made["probe"]["key"], route, seen["probe"]))
+        refusal = asyncio.run(ask(instance.port, made["empty"]["key"], route, seen["empty"]))
+        holds.append(_held(refusal))
+    served = seen["probe"].served
+    assert len(served) == len(KINDS), seen["probe"].other
+    costs: dict[str, int] = instance.python(_COSTS.format(ids=[*served]))
+    return {route: Price(costs[each], hold) for (each, route), hold in zip(served.items(), holds, strict=True)}
+
+
+def _held(refusal: Answer) -> int:
+    """Return what a refusal says is held for such a call."""
+    from patchbay.lib.money import from_credits
+
+    found = re.search(rb"can cost up to ([\d.]+) credits", refusal.body)
+    assert refusal.status == 402, refusal
+    assert found is not None, refusal
+    return from_credits(found[1].decode())
+
+
+def _pay(
+    instance: Instance, made: dict[str, dict[str, str]], prices: Prices, asked: Mapping[str, Sequence[Route]]
+) -> dict[str, int]:
+    """Give each organisation what its part says; returns the caps."""
+    assert all(price.hold >= price.cost for route, price in prices.items() if route not in (OPEN, GREEDY))
+    cost = {name: sum(prices[route].cost for route in routes) for name, routes in asked.items()}
+    amounts = {
+        "small": round(SHARE * cost["small"]),
+        "covered": cost["covered"] + max(prices[route].hold - prices[route].cost for route in asked["covered"]),
+        "greedy": COVERED_CALLS * prices[GREEDY].cost,
+    }
+    caps = {name: _cap_for(COVERED_CALLS, prices[route]) for name, route in CAPPED.items()}
+    instance.python(_PAY.format(made=made, amounts=amounts, caps=caps))
+    return caps
+
+
+def _cap_for(calls: int, price: Price) -> int:
+    """Return the least cap that covers so many calls: when all but one are paid, it must still hold the last."""
+    return (calls - 1) * price.cost + price.hold
+
+
+def judge(seen: dict[str, Seen], audit: dict[str, Any], prices: Prices, caps: Mapping[str, int]) -> dict[str, int]:
     """Compare what clients saw with what was written."""
-    overspent = unpaid = unserved = 0
+    totals: Counter[str] = Counter()
     for name, found in audit["found"].items():
-        records = Counter(str(request_id) for request_id, _ in found["records"])
-        cost = {str(request_id): int(micro) for request_id, micro in found["records"]}
-        overspent += max(0, -found["available"]) + abs(found["granted"] - sum(cost.values()) - found["available"])
-        served = set(seen[name].served)
-        unpaid += sum(records[each] != 1 or found["paid"].get(each, 0) != cost[each] for each in served)
-        unserved += sum(each not in served for each in records)
-        left = f"{found['available']:,} micro-credits left"
-        print(f"  {name:>8}: served {len(served)}, refused {seen[name].refused}, {left}")
+        counts, left = _judge_one(seen[name], found, prices, caps.get(name), pays_all=name != "greedy")
+        totals.update(counts)
+        if name in ("probe", "empty"):
+            continue
+        refused, put_off = seen[name].refused.total(), seen[name].put_off
+        least = min((prices[route].hold for route in seen[name].refused), default=0)
+        print(
+            f"  {name:>8}: served {len(seen[name].served)}, refused {refused}, put off {put_off} times; "
+            f"{left:,} micro-credits left, the smallest hold that was refused {least:,}"
+        )
         for what, count in seen[name].other.items():
             print(f"           {count} × {what}")
+    zero = ("overspent_micro", "served_uncharged", "charged_unserved", "refused_wrongly", "lost_micro", "other")
     return {
         "served": sum(len(each.served) for each in seen.values()),
-        "overspent_micro": overspent,
-        "served_uncharged": unpaid,
-        "charged_unserved": unserved,
-        "refused_wrongly": seen["covered"].refused + (audit["found"]["small"]["available"] >= worst),
-        "capped_served": len(seen["capped"].served),
-        "other": sum(each.other.total() for each in seen.values()),
+        **{name: totals[name] for name in zero},
+        "refused_though_covered": seen["covered"].refused.total(),
+        **{f"{name}_cap_served": len(seen[name].served) for name in caps},
         "ledger_faults": len(audit["faults"]),
     }
 
 
-def is_bad(figures: dict[str, int]) -> bool:
-    zero = ("overspent_micro", "served_uncharged", "charged_unserved", "refused_wrongly", "other", "ledger_faults")
-    return any(figures[name] for name in zero) or figures["capped_served"] != CAPPED_SERVES
+def _judge_one(
+    seen: Seen, found: Mapping[str, Any], prices: Prices, cap: int | None, *, pays_all: bool
+) -> tuple[Counter[str], int]:
+    """Return what is wrong with one organisation, and what is left of its credits or cap."""
+    records = Counter(str(request_id) for request_id, _, _ in found["records"])
+    cost = {str(request_id): int(micro) for request_id, micro, _ in found["records"]}
+    loss = {str(request_id): int(micro) for request_id, _, micro in found["records"]}
+    spent = sum(cost.values())
+    left = int(found["available"]) if cap is None else cap - spent
+
+    def is_exact(request_id: str, route: Route) -> bool:
+        price = prices[route].cost
+        return (
+            records[request_id] == 1
+            and cost[request_id] + loss[request_id] == price
+            and found["paid"].get(request_id, 0) == cost[request_id]
+        )
+
+    counts = Counter(
+        overspent_micro=max(0, -left)
+        + max(0, -found["available"])
+        + abs(found["granted"] - spent - found["available"]),
+        served_uncharged=sum(not is_exact(*each) for each in seen.served.items()),
+        charged_unserved=sum(each not in seen.served for each in records),
+        refused_wrongly=sum(count for route, count in seen.refused.items() if prices[route].hold <= left),
+        lost_micro=sum(loss.values()) if pays_all else 0,
+        other=seen.other.total(),
+    )
+    return counts, left
+
+
+def is_bad(figures: Mapping[str, int]) -> bool:
+    caps = {f"{name}_cap_served" for name in CAPPED}
+    must_be_zero = figures.keys() - caps - {"served"}
+    return any(figures[name] for name in must_be_zero) or any(figures[name] != COVERED_CALLS for name in caps)
 
 
 def main() -> int:
@@ -301,7 +347,7 @@ def main() -> int:
             redis_url=redis_url,
         )
     for name, value in figures.items():
-        print(f"{name:>18} {value:>10,}")
+        print(f"{name:>24} {value:>10,}")
     print(json.dumps({"bench": "fire", "figures": figures}))
     return 1 if is_bad(figures) else 0
 

@@ -187,14 +187,28 @@ async def soak(port: int, pid: int, keys: list[str], minutes: float, warm_up: fl
 
 _AUDIT = """
 from collections import Counter
+from patchbay.kernel.accounts.models import Organisation
 from patchbay.kernel.ledger import queries as ledger
+from patchbay.kernel.usage import queries as usage
 from patchbay.kernel.usage.models import UsageRecord
 answered = set(open({path!r}).read().split())
 counts = Counter(UsageRecord.objects.values_list("request_id", flat=True).iterator(chunk_size=20_000))
-outcomes = Counter(UsageRecord.objects.values_list("outcome", flat=True).iterator(chunk_size=20_000))
+rows = UsageRecord.objects.values_list("outcome", "organisation_id", "cost_micro", "loss_micro")
+outcomes, spent, unpaid, free = Counter(), Counter(), 0, 0
+for outcome, organisation, cost, loss in rows.iterator(chunk_size=20_000):
+    outcomes[outcome] += 1
+    spent[organisation] += cost
+    unpaid += loss
+    free += not cost
+faults, off = ledger.verify(), 0
+for organisation in Organisation.objects.values_list("id", flat=True):
+    faults += usage.verify(organisation)
+    left = ledger.get_balance(organisation).available_micro
+    off += abs(ledger.total_granted(organisation) - spent[organisation] - left) + ledger.total_leased(organisation)
 print(json.dumps(dict(
     records=sum(counts.values()), lost=len(answered - counts.keys()), outcomes=outcomes,
-    doubled=sum(count - 1 for count in counts.values()), faults=ledger.verify(),
+    doubled=sum(count - 1 for count in counts.values()), faults=faults, off=off + unpaid, free=free,
+    spent=sum(spent.values()),
 )))
 """
 
@@ -206,10 +220,14 @@ def audit(instance: Instance, tally: Tally) -> dict[str, int]:
     found = instance.python(_AUDIT.format(path=str(path)))
     ill = instance.list_ills()
     print(f"  {len(tally.answered):,} answered, {found['records']:,} records: {found['outcomes']}")
-    print(f"  ledger faults: {found['faults']}; doctor: {ill or 'well'}")
+    print(f"  {found['spent'] / 1e6:,.2f} credits spent; ledger faults: {found['faults']}; doctor: {ill or 'well'}")
+    left = tally.calls["left_stream"] + tally.calls["left_whole"]
     return {
         "lost": found["lost"],
         "doubled": found["doubled"],
+        "charged_unserved": max(0, found["records"] - len(tally.answered) - left),
+        "free": found["free"],
+        "off_micro": found["off"],
         "ledger_faults": len(found["faults"]) + len(ill),
         "wrong": sum(tally.wrong.values()),
     }
@@ -245,7 +263,7 @@ def main() -> int:
     for name, value in figures.items():
         print(f"{name:>16} {value:>12,}")
     print(json.dumps({"bench": "soak", "figures": figures}))
-    none = ("sockets_growth", "lost", "doubled", "ledger_faults", "wrong")
+    none = ("sockets_growth", "lost", "doubled", "charged_unserved", "free", "off_micro", "ledger_faults", "wrong")
     return 1 if figures["rss_growth"] > 0.05 or any(figures[name] > 0 for name in none) else 0
 
 

@@ -53,7 +53,7 @@ def add_provider(instance: Instance, name: str, port: int, *, api_key: str = "sk
     command = [sys.executable, "-m", "patchbay.config.cli", "provider", "add", name, "--kind", "openai"]
     command += ["--base-url", f"http://127.0.0.1:{port}/v1", "--api-key-stdin"]
     subprocess.run(
-        command, env=instance.environment, input=api_key, check=True, capture_output=True, text=True, timeout=60
+        command, env=instance.environment, input=api_key, check=True, capture_output=True, text=True, timeout=300
     )
 
 

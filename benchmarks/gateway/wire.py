@@ -64,7 +64,12 @@ def is_right(body: bytes, *, stream: bool) -> bool:
         return False
     if not stream:
         return TEXT.encode() in body
-    return _WORD.findall(body) == _WORDS
+    return has_words(body)
+
+
+def has_words(stream: bytes) -> bool:
+    """Say whether a stream, of whatever format, holds each word once and in order."""
+    return _WORD.findall(stream) == _WORDS
 
 
 _WORD = re.compile(rb"word\d\d ")

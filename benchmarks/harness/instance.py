@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.harness.processes import list_tree
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 def free_port() -> int:

@@ -38,13 +38,15 @@ class Wish:
 class Tally:
     """What clients saw: micro-credits by request id of whole answers (None: not named), and what still waits.
 
-    `later` waits for another `load`: what its server cannot answer yet.
+    `later` waits for another `load`: what its server cannot answer yet. `kills` are when (seconds since 1970) a
+    server was ended.
     """
 
     answered: dict[str, int | None] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
     waiting: deque[Wish] = field(default_factory=deque)
     later: list[Wish] = field(default_factory=list)
+    kills: list[float] = field(default_factory=list)
     replayed: int = 0
     refused: int = 0
     cut: int = 0
@@ -114,13 +116,18 @@ def _note(wish: Wish, answer: Answer, tally: Tally) -> None:
 
 
 def make_wish(number: int, key: str) -> Wish:
-    """Return a new call; a client asks its own kind: a plug or a model, whole or streamed."""
+    """Return a new call; a client asks its own kind: a plug or a model, whole or streamed, in either format."""
     stream = number % 2 == 0
     headers = {"authorization": f"Bearer {key}", "idempotency-key": uuid.uuid4().hex}
     if number % 4 < 2:
         asked = {"plugin_id": "legal-v1", "message": random.choice(QUESTIONS), "stream": stream}
         request = wire.post("/v1/chat", json.dumps(asked).encode(), headers)
         return Wish("plug stream" if stream else "plug whole", request, _plug_stream if stream else _plug_whole)
+    if number % 6 == 2:
+        said = [{"role": "user", "content": random.choice(QUESTIONS)}]
+        body = {"model": wire.MODEL, "max_tokens": 64, "messages": said, "stream": True}
+        request = wire.post("/v1/messages", json.dumps(body).encode(), headers)
+        return Wish("message stream", request, _message_stream)
     request = wire.post("/v1/chat/completions", wire.request_body(stream=stream), headers)
     return Wish("model stream" if stream else "model whole", request, _model_stream if stream else _model_whole)
 
@@ -158,4 +165,10 @@ def _model_whole(answer: Answer) -> int | None:
 def _model_stream(answer: Answer) -> None:
     body = _whole(answer)
     if not (wire.is_right(body, stream=True) and body.endswith(b"data: [DONE]\n\n")):
+        raise ValueError("not the whole stream")
+
+
+def _message_stream(answer: Answer) -> None:
+    body = _whole(answer)
+    if not wire.has_words(body) or b"event: message_stop" not in body[-200:]:
         raise ValueError("not the whole stream")

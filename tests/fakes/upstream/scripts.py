@@ -64,8 +64,9 @@ def by_model(name: str) -> Script | None:
     """Return what a model's name says; None for a model that does not exist.
 
     Parts joined by `+`: `gpt…`, `o3…`, `claude…`, `embed…`, `text-embed…` (plain) · `fault-STATUS[-RETRY_AFTER]` ·
-    `fault-FAULT` · `usage-absent|zero|kinds` · `paced-EVENTS[-MILLISECONDS]` · `words-EVENTS` · `gated[-NAME]` ·
-    `refusal` · `flaky`. So: `fault-429-2`, `paced-40`, `gpt+usage-absent+fault-cut`.
+    `fault-FAULT` · `usage-absent|zero|kinds` · `usage-TOKENS` (of a chat: so many for prompt and answer each) ·
+    `paced-EVENTS[-MILLISECONDS]` · `words-EVENTS` · `gated[-NAME]` · `refusal` · `flaky`. So: `fault-429-2`,
+    `paced-40`, `gpt+usage-absent+fault-cut`.
     """
     script = Script()
     for part in name.split("+"):
@@ -86,6 +87,9 @@ def _changes(part: str) -> dict[str, Any] | None:
         return {"fault": Fault(rest)}
     if kind == "usage" and rest in ("absent", "zero", "kinds"):
         return {"usage": rest}
+    if kind == "usage" and rest.isdecimal():
+        count = int(rest)
+        return {"usage": {"prompt_tokens": count, "completion_tokens": count, "total_tokens": 2 * count}}
     if found := re.fullmatch(r"paced-(\d+)(?:-(\d+))?", part):
         pace = int(found[2]) / 1000 if found[2] else PACE_SECONDS
         return {"reply": words(int(found[1])), "pace_seconds": pace}
