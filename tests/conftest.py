@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
 from django.core.cache import cache
+from django.db.models.signals import post_migrate
 from psycopg import sql
 
 from tests import append_only
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from patchbay.kernel.usage.runtime import Runtime
 
 append_only.install()
+post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+post_migrate.disconnect(create_contenttypes)
 _skipped: list[str] = []
 
 

@@ -1,7 +1,6 @@
 """The fake vendors, a Patchbay that has them as its providers, and the two ways to the same models."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmarks.harness.instance import Instance
 from tests.clients.models.route import Route
 from tests.clients.models.vendors.server import Vendors
+from tests.instances import DemoInstance
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,16 @@ def vendors() -> Iterator[Vendors]:
 
 @pytest.fixture(scope="session")
 def served(vendors: Vendors) -> Iterator[Served]:
-    instance = Instance()
+    instance = DemoInstance()
     command = [sys.executable, "-m", "tests.clients.models.furnish", vendors.origin]
     furnished = subprocess.run(command, env=instance.environment, capture_output=True, text=True)
     assert furnished.returncode == 0, furnished.stderr
-    instance.start()
-    yield Served(instance.base_url, json.loads(furnished.stdout))
-    instance.stop()
-    shutil.rmtree(instance.data_dir, ignore_errors=True)
+    try:
+        instance.start()
+        yield Served(instance.base_url, json.loads(furnished.stdout))
+        instance.stop()
+    finally:
+        instance.remove()
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,21 @@
 """A real `patchbay serve` with its demo organisation, shared by the tests that call it from outside."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from benchmarks.harness.instance import Instance
+from tests.instances import DemoInstance, running
 
 
 @dataclass(frozen=True)
 class Served:
-    instance: Instance
+    instance: DemoInstance
     base_url: str
     api_key: str
 
 
 @pytest.fixture(scope="package")
 def served() -> Iterator[Served]:
-    instance = Instance()
-    demo = instance.demo()
-    instance.start()
-    yield Served(instance, instance.base_url, demo["api_key"])
-    instance.stop()
-    shutil.rmtree(instance.data_dir, ignore_errors=True)
+    with running() as instance:
+        yield Served(instance, instance.base_url, instance.demo()["api_key"])

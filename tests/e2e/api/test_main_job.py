@@ -1,6 +1,7 @@
 """The main job with the published client: upload, ask, check each citation, pay exactly the price list."""
 
 import asyncio
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from smeplug import AsyncSMEPlug, Delta, SMEPlug
 from smeplug.errors import APIError
 
 from tests.e2e.api.conftest import Served
+from tests.instances import running
 
 HANDBOOK = """# Site handbook
 
@@ -22,6 +24,13 @@ HANDBOOK = """# Site handbook
 
 2.1 Lifting stops when the wind at the jib reaches 14 metres per second.
 """
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """One with a worker: documents are uploaded here."""
+    with running(jobs=True) as instance:
+        yield Served(instance, instance.base_url, instance.demo()["api_key"])
 
 
 @pytest.fixture

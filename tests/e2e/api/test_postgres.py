@@ -1,17 +1,16 @@
 """A smoke of the whole product on PostgreSQL: start, ask, pay, add up."""
 
 import json
-import shutil
 
 from smeplug import SMEPlug
 
-from benchmarks.harness.instance import Instance
+from tests.instances import DemoInstance
 from tests.postgres import server_url
 
 
 def test_the_main_job_runs_on_postgresql() -> None:
     with server_url() as url:
-        instance = Instance(database_url=url)
+        instance = DemoInstance(database_url=url)
         try:
             demo = instance.demo()
             instance.start()
@@ -25,5 +24,4 @@ def test_the_main_job_runs_on_postgresql() -> None:
             findings = {found["check"]: found["ok"] for found in json.loads(instance.run("doctor", "--json"))}
             assert findings["ledger"]
         finally:
-            instance.kill()
-            shutil.rmtree(instance.data_dir, ignore_errors=True)
+            instance.remove()

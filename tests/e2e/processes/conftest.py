@@ -1,6 +1,5 @@
 """Servers of several processes with a real Redis, driven from outside."""
 
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from benchmarks.harness.instance import Instance
+from tests.instances import DemoInstance
 from tests.redis_server import RedisServer, redis_server
 
 QUESTION = {"plugin_id": "legal-v1", "message": "What is the interest rate on late payment?"}
@@ -20,7 +19,7 @@ QUESTION = {"plugin_id": "legal-v1", "message": "What is the interest rate on la
 class Served:
     """An instance, its Redis and the key of its demo organisation."""
 
-    instance: Instance
+    instance: DemoInstance
     redis: RedisServer
     api_key: str
 
@@ -67,12 +66,14 @@ def statuses(answers: list[httpx.Response]) -> dict[int, int]:
 def served() -> Iterator[Served]:
     """`patchbay serve --workers 2` on SQLite, at a rate that no test here reaches by itself."""
     with redis_server() as redis:
-        instance = Instance(arguments=("--workers", "2"))
+        instance = DemoInstance(arguments=("--workers", "2"))
         instance.environment["PATCHBAY_REDIS_URL"] = redis.url
         demo = instance.demo()
         served = Served(instance, redis, demo["api_key"])
         served.set_rate(6000)
-        instance.start()
-        yield served
-        instance.stop()
-        shutil.rmtree(instance.data_dir, ignore_errors=True)
+        try:
+            instance.start()
+            yield served
+            instance.stop()
+        finally:
+            instance.remove()

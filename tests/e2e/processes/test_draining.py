@@ -1,13 +1,12 @@
 """SIGTERM under load: every answer that left whole has its record, and what was leased is back."""
 
 import asyncio
-import shutil
 from dataclasses import dataclass, field
 
 import httpx
 
-from benchmarks.harness.instance import Instance
 from tests.e2e.processes.conftest import QUESTION
+from tests.instances import DemoInstance
 from tests.redis_server import redis_server
 
 CLIENTS = 8
@@ -65,7 +64,7 @@ class Load:
                         self.enough.set()
 
 
-async def _load_and_stop(instance: Instance, key: str) -> Load:
+async def _load_and_stop(instance: DemoInstance, key: str) -> Load:
     load = Load(instance.base_url, {"authorization": f"Bearer {key}"})
     running = asyncio.create_task(load.run())
     await load.enough.wait()
@@ -76,7 +75,7 @@ async def _load_and_stop(instance: Instance, key: str) -> Load:
 
 def test_draining_under_load_loses_nothing() -> None:
     with redis_server() as redis:
-        instance = Instance(arguments=("--workers", "3"))
+        instance = DemoInstance(arguments=("--workers", "3"))
         instance.environment["PATCHBAY_REDIS_URL"] = redis.url
         try:
             demo = instance.demo()
@@ -85,8 +84,7 @@ def test_draining_under_load_loses_nothing() -> None:
             load = asyncio.run(_load_and_stop(instance, demo["api_key"]))
             audit = instance.python(_AUDIT.format(organisation=organisation))
         finally:
-            instance.kill()
-            shutil.rmtree(instance.data_dir, ignore_errors=True)
+            instance.remove()
     assert len(load.answered) >= ENOUGH
     assert load.refused == [], "who was let in was served"
     assert audit["records"] == sorted(load.answered), "one record for each answer, none without"

@@ -2,11 +2,19 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks import fire
+from tests.instances import DemoInstance
 from tests.redis_server import redis_server
 
 CALLS = 120
 CAPPED = 24
+
+
+@pytest.fixture(autouse=True)
+def _prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fire, "Instance", DemoInstance)
 
 
 def figures(database_url: str) -> dict[str, int]:

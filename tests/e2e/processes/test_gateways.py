@@ -1,23 +1,22 @@
 """Gateways beside a server: other machines as far as the product can tell, each with a data folder of its own."""
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
-from benchmarks.harness.instance import Instance
 from tests.e2e.processes.conftest import QUESTION, Served, statuses
+from tests.instances import DemoInstance
 from tests.redis_server import redis_server
 
 
 @pytest.fixture(scope="module")
-def gateway(new_postgres: Callable[[], str]) -> Iterator[tuple[Served, Instance]]:
+def gateway(new_postgres: Callable[[], str]) -> Iterator[tuple[Served, DemoInstance]]:
     """A server and a gateway of two processes, which share a PostgreSQL and a Redis and no folder."""
     with redis_server() as redis:
         url = new_postgres()
-        server = Instance(database_url=url)
-        gateway = Instance(database_url=url, arguments=("--workers", "2"), command="gateway")
+        server = DemoInstance(database_url=url)
+        gateway = DemoInstance(database_url=url, arguments=("--workers", "2"), command="gateway")
         for each in (server, gateway):
             each.environment["PATCHBAY_REDIS_URL"] = redis.url
         served = Served(server, redis, server.demo()["api_key"])
@@ -29,11 +28,10 @@ def gateway(new_postgres: Callable[[], str]) -> Iterator[tuple[Served, Instance]
             server.stop()
         finally:
             for each in (server, gateway):
-                each.kill()
-                shutil.rmtree(each.data_dir, ignore_errors=True)
+                each.remove()
 
 
-def test_a_gateway_has_doors_for_keys_and_no_pages(gateway: tuple[Served, Instance]) -> None:
+def test_a_gateway_has_doors_for_keys_and_no_pages(gateway: tuple[Served, DemoInstance]) -> None:
     served, other = gateway
     answer = served.ask(other.base_url)
     assert answer.status_code == 200
@@ -44,7 +42,7 @@ def test_a_gateway_has_doors_for_keys_and_no_pages(gateway: tuple[Served, Instan
         assert gone.json()["request_id"] == gone.headers["x-request-id"]
 
 
-def test_a_key_revoked_on_one_machine_is_refused_on_all_when_that_returns(gateway: tuple[Served, Instance]) -> None:
+def test_a_key_revoked_on_one_machine_is_refused_on_all_when_that_returns(gateway: tuple[Served, DemoInstance]) -> None:
     served, other = gateway
     admin = {"authorization": f"Bearer {served.api_key}"}
     for _ in range(3):
@@ -59,7 +57,7 @@ def test_a_key_revoked_on_one_machine_is_refused_on_all_when_that_returns(gatewa
         assert key.ask().status_code == 401
 
 
-def test_a_connection_that_stays_open_is_no_way_around_a_revocation(gateway: tuple[Served, Instance]) -> None:
+def test_a_connection_that_stays_open_is_no_way_around_a_revocation(gateway: tuple[Served, DemoInstance]) -> None:
     served, other = gateway
     admin = {"authorization": f"Bearer {served.api_key}"}
     made = httpx.post(f"{served.instance.base_url}/v1/keys", json={"name": "kept"}, headers=admin, timeout=20).json()
@@ -70,7 +68,7 @@ def test_a_connection_that_stays_open_is_no_way_around_a_revocation(gateway: tup
         assert kept.post("/v1/chat", json=QUESTION).status_code == 401
 
 
-def test_a_plan_changed_on_one_machine_counts_on_all_at_once(gateway: tuple[Served, Instance]) -> None:
+def test_a_plan_changed_on_one_machine_counts_on_all_at_once(gateway: tuple[Served, DemoInstance]) -> None:
     served, other = gateway
     served.set_rate(600)
     assert served.ask(other.base_url).headers["ratelimit-policy"] == '"plan";q=600;w=60'
@@ -78,7 +76,7 @@ def test_a_plan_changed_on_one_machine_counts_on_all_at_once(gateway: tuple[Serv
     assert served.ask(other.base_url).headers["ratelimit-policy"] == '"plan";q=700;w=60'
 
 
-def test_the_money_adds_up_over_machines(gateway: tuple[Served, Instance]) -> None:
+def test_the_money_adds_up_over_machines(gateway: tuple[Served, DemoInstance]) -> None:
     served, other = gateway
     for base_url in (None, other.base_url) * 3:
         assert served.ask(base_url).status_code == 200

@@ -62,19 +62,20 @@ def _crew(database: SharedDatabase) -> Iterator[list[LedgerProcess]]:
         process.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def crew_sqlite(shared_sqlite: SharedDatabase) -> Iterator[list[LedgerProcess]]:
     yield from _crew(shared_sqlite)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def crew_postgresql(shared_postgresql: SharedDatabase) -> Iterator[list[LedgerProcess]]:
     yield from _crew(shared_postgresql)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def crew(request: pytest.FixtureRequest) -> list[LedgerProcess]:
-    """Four processes on one database, which live through the session; each test has its own organisation."""
+    """Four processes on one database, which end with the module: they beat while they idle. Each test has its own
+    organisation."""
     processes: list[LedgerProcess] = request.getfixturevalue(f"crew_{request.param}")
     return processes
 
