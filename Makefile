@@ -6,9 +6,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP := .make
 TESTS ?= tests
 WORKERS ?= 2
+# A module stays on one worker; tests/conftest.py says which modules come first.
+PARALLEL = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sqlite test-postgres check fmt assets wheel lock clean \
+.PHONY: help run test test-sqlite test-postgres contract check fmt assets wheel lock clean \
 	bench-ledger bench-search bench-ingest bench-gateway questions chaos chaos-processes fire soak
 
 help: ## list what can be made
@@ -20,10 +22,13 @@ run: $(STAMP)/run assets ## set everything up and serve Patchbay with a demo org
 test: test-sqlite test-postgres ## set up what tests need and run them all, on SQLite and on PostgreSQL
 
 test-sqlite: $(STAMP)/dev $(STAMP)/debian $(STAMP)/clients assets
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -q $(TESTS)
+	@$(BIN)/python -m pytest $(PARALLEL) -q $(TESTS)
 
 test-postgres: $(STAMP)/dev $(STAMP)/debian
-	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -q tests/kernel tests/products
+	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest $(PARALLEL) -q tests/kernel tests/products
+
+contract: $(STAMP)/dev assets ## send every operation of the API 100 made-up requests, in place of the few of `make test`
+	@PATCHBAY_CONTRACT_EXAMPLES=100 $(BIN)/python -m pytest -n 0 -q tests/e2e/api/test_contract.py
 
 check: $(STAMP)/dev ## lint, types, templates, import arrows
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .

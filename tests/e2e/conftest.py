@@ -17,7 +17,7 @@ import uvicorn
 from django.core.asgi import get_asgi_application
 from django.core.cache import cache
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from patchbay.kernel.accounts.models import Membership
 from patchbay.lib.asgi.routing import Dispatcher
@@ -40,6 +40,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 STARTS_WITHIN = 20.0
+_NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 
 
 @dataclass
@@ -112,23 +113,32 @@ class Window:
     page: Page
     site: Site
     faults: list[str] = field(default_factory=list)
+    _loading: set[Request] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._note_message)
         self.page.on("request", self._note_request)
+        self.page.on("requestfinished", lambda request: self._loading.discard(request))
+        self.page.on("requestfailed", lambda request: self._loading.discard(request))
 
     def _note_message(self, message: Any) -> None:
         if message.type == "error" and "status of 422" not in message.text:  # a refused form is no fault of the page
             self.faults.append(message.text)
 
-    def _note_request(self, request: Any) -> None:
+    def _note_request(self, request: Request) -> None:
+        self._loading.add(request)
         if urlsplit(request.url).hostname not in {"localhost", None}:
             self.faults.append(f"a request to {request.url}")
 
     def go(self, path: str) -> Page:
+        """Open a page and return once nothing that it asked for is on its way."""
         self.page.goto(self.site.base_url + path)
-        self.page.wait_for_load_state("networkidle")
+        deadline = time.monotonic() + STARTS_WITHIN
+        self.page.evaluate(_NEXT_FRAME)
+        while self._loading:
+            assert time.monotonic() < deadline, f"{path} still loads {[request.url for request in self._loading]}"
+            self.page.evaluate(_NEXT_FRAME)
         return self.page
 
     def sign_in(self) -> Page:
