@@ -202,7 +202,7 @@ def _cycle(routes: Sequence[Route], count: int) -> list[Route]:
 
 
 def _prepare(instance: Instance, processes: sides.Processes) -> dict[str, dict[str, str]]:
-    from tests.clients.models.vendors.checks import OPENAI_KEY
+    from tests.fakes.vendors.checks import OPENAI_KEY
 
     fake = processes.start("upstream", [sys.executable, "-m", "tests.fakes.upstream", "--kind", "openai"])
     assert fake.stdout is not None

@@ -14,8 +14,8 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from tests.clients.models.vendors.model import Reply, ToolCall
 from tests.fakes.upstream import Fault, Script, Upstream, by_model, upstream
+from tests.fakes.vendors.model import Reply, ToolCall
 
 ASK: Any = [{"role": "user", "content": "Which way does the wind blow?"}]
 WHOLE_AND_STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

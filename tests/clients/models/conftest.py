@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.clients.models.route import Route
-from tests.clients.models.vendors.server import Vendors
+from tests.clients.models.vendors import Vendors
 from tests.instances import DemoInstance
 
 

@@ -10,8 +10,8 @@ import json
 import sys
 
 from patchbay.config import cli
-from tests.clients.models.vendors.checks import ANTHROPIC_KEY, OPENAI_KEY
-from tests.clients.models.vendors.server import MODELS, Vendor
+from tests.clients.models.vendors import MODELS, Vendor
+from tests.fakes.vendors.checks import ANTHROPIC_KEY, OPENAI_KEY
 
 PROVIDERS: dict[Vendor, tuple[str, str]] = {
     "openai": ("/openai/v1", OPENAI_KEY),

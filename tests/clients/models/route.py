@@ -8,8 +8,8 @@ from typing import Any
 from anthropic import Anthropic
 from openai import OpenAI
 
-from tests.clients.models.vendors.checks import ANTHROPIC_KEY, OPENAI_KEY
-from tests.clients.models.vendors.server import Vendors
+from tests.clients.models.vendors import Vendors
+from tests.fakes.vendors.checks import ANTHROPIC_KEY, OPENAI_KEY
 
 SECONDS = 30.0
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients.models.conftest import Served
 from tests.clients.models.scenarios import QUESTION, WEATHER
-from tests.clients.models.vendors.server import Vendors
+from tests.clients.models.vendors import Vendors
 
 SECONDS = 30.0
 COUNTED = {"include_usage": True}

@@ -14,7 +14,7 @@ from tests.clients.models.conftest import Served
 from tests.clients.models.route import SECONDS, Route
 from tests.clients.models.scenarios.anthropic_messages import ASKED as MESSAGES
 from tests.clients.models.scenarios.openai_chat import ASKED as CHAT
-from tests.clients.models.vendors.server import Vendors
+from tests.clients.models.vendors import Vendors
 
 
 def ask_chat(client: openai.OpenAI, model: str = "gpt", **options: Any) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.models.outside import OTHER, Client, Family, run, seen
 from tests.clients.models.route import Route
-from tests.clients.models.vendors.server import Vendors
+from tests.clients.models.vendors import Vendors
 
 _LANGCHAIN = ("invoked", "streamed", "batched", "tools", "streamed_tools", "structured", "image")
 CLIENTS = {

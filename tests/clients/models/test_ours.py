@@ -10,7 +10,7 @@ import pytest
 from tests.clients.models.conftest import Served
 from tests.clients.models.route import SECONDS, Route
 from tests.clients.models.scenarios import QUESTION
-from tests.clients.models.vendors.server import MODELS, Vendors
+from tests.clients.models.vendors import MODELS, Vendors
 
 ASKED: Any = [{"role": "user", "content": QUESTION}]
 LATE: Any = [{"role": "user", "content": "What is the interest rate on late payment?"}]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.clients.models.scenarios import QUESTION, WEATHER
-from tests.clients.models.vendors.checks import (
+from tests.fakes.vendors.checks import (
     ANTHROPIC_KEY,
     OPENAI_KEY,
     RefusedError,

@@ -8,7 +8,7 @@ from schemathesis import checks
 
 from tests.e2e.api.conftest import Served
 
-EXAMPLES = int(os.environ.get("PATCHBAY_CONTRACT_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("PATCHBAY_CONTRACT_EXAMPLES", "8"))
 """Of each operation; `make contract` sends many more."""
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tests.clients.models.vendors.answers import Answer, encode, event
 from tests.fakes.upstream.scripts import Fault, Script
+from tests.fakes.vendors.answers import Answer, encode, event
 
 Body = dict[str, Any]
 
@@ -52,6 +52,8 @@ def edit(operation: str, script: Script, answer: Answer, error_event: bytes) -> 
             return replace(answer, body=answer.body[: len(answer.body) // 2])
         case Fault.NO_ENDING if events:
             return replace(answer, events=events[:-1])
+        case Fault.NO_FINISH if events:
+            return replace(answer, events=events[: 1 + max(at for at, raw in enumerate(events) if _is_text(raw))])
         case Fault.ERROR_EVENT if events:
             return replace(answer, events=(*events[: len(events) // 2], error_event))
         case Fault.HUGE if not events:
@@ -63,10 +65,13 @@ def edit(operation: str, script: Script, answer: Answer, error_event: bytes) -> 
 
 def repeated(events: tuple[bytes, ...]) -> bytes:
     """Return the first event of a stream that carries text, to be sent over and over."""
-    return next(raw for raw in events if (body := _data(raw)) is not None and _carries_text(body))
+    return next(filter(_is_text, events))
 
 
-def _carries_text(body: Body) -> bool:
+def _is_text(raw: bytes) -> bool:
+    body = _data(raw)
+    if body is None:
+        return False
     if body.get("choices"):
         return bool(body["choices"][0]["delta"].get("content"))
     return body.get("type") in ("response.output_text.delta", "content_block_delta")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from tests.clients.models.vendors.model import PIECE, Reply
+from tests.fakes.vendors.model import PIECE, Reply
 
 PACE_SECONDS = 0.005
 
@@ -33,6 +33,8 @@ class Fault(StrEnum):
     """The vendor's own error in the middle of a stream of status 200."""
     NO_ENDING = "no-ending"
     """A stream that ends in order, but without its last event."""
+    NO_FINISH = "no-finish"
+    """A stream that ends in order after its text: not a word on why, no usage, no last event."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from tests.clients.models.vendors.answers import Answer
 from tests.fakes.upstream.edits import HUGE_BYTES, repeated
 from tests.fakes.upstream.scripts import Fault, Script
 from tests.fakes.upstream.writing import Connection, GoneError
+from tests.fakes.vendors.answers import Answer
 
 _BLOCK = b" " * 65536
 

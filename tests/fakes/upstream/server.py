@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from tests.clients.models.vendors.answers import Answer, encode
-from tests.clients.models.vendors.checks import RefusedError
 from tests.fakes.upstream.edits import edit
 from tests.fakes.upstream.scripts import Script, by_model, load
 from tests.fakes.upstream.sending import send
 from tests.fakes.upstream.vendors import VENDORS, Kind
 from tests.fakes.upstream.writing import MAX_HEAD_BYTES, BadRequestError, Connection, GoneError, Request
+from tests.fakes.vendors.answers import Answer, encode
+from tests.fakes.vendors.checks import RefusedError
 
 CONTROL = "/fake/"
 

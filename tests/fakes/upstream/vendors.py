@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from tests.clients.models.vendors import anthropic_messages, openai_chat, openai_lists, openai_responses
-from tests.clients.models.vendors.answers import Answer, encode
-from tests.clients.models.vendors.checks import ANTHROPIC_KEY, OPENAI_KEY, check_anthropic, check_openai
-from tests.clients.models.vendors.model import Reply
+from tests.fakes.vendors import anthropic_messages, openai_chat, openai_lists, openai_responses
+from tests.fakes.vendors.answers import Answer, encode
+from tests.fakes.vendors.checks import ANTHROPIC_KEY, OPENAI_KEY, check_anthropic, check_openai
+from tests.fakes.vendors.model import Reply
 
 Kind = Literal["openai", "anthropic"]
 Body = dict[str, Any]

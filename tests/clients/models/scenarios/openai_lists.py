@@ -3,7 +3,7 @@
 from openai import OpenAI
 
 from tests.clients.models.scenarios import QUESTION, Seen, dump
-from tests.clients.models.vendors.openai_lists import vector
+from tests.fakes.vendors.openai_lists import vector
 
 
 def embedding_by_default(client: OpenAI, model: str) -> Seen:

@@ -37,7 +37,7 @@ BODY = {
     Fault.HUGE: 502,
     Fault.ENDLESS: 502,
 }
-IN_STREAMS = {Fault.ERROR_EVENT: 502, Fault.NO_ENDING: 502}
+IN_STREAMS = {Fault.ERROR_EVENT: 502, Fault.NO_ENDING: 502, Fault.NO_FINISH: 502}
 
 
 @pytest.fixture(autouse=True)

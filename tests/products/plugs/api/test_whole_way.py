@@ -15,7 +15,8 @@ from patchbay.products.plugs import services
 from patchbay.products.plugs.api.chat import ChatDoor, make_routes
 from patchbay.products.plugs.engine.answering.prepare import DocumentAnswering
 from patchbay.products.plugs.models import VersionText
-from tests.fakes.openai_server import API_KEY, FakeOpenAI, Script, fake_openai
+from tests.fakes.upstream import Script, Upstream, upstream
+from tests.fakes.vendors.model import Reply
 from tests.products.plugs.api.conftest import World, name_model, nowhere
 
 TEXT = """# Terms
@@ -27,7 +28,7 @@ Invoices are due within thirty (30) days of receipt. Late payments bear interest
 
 
 @pytest.fixture
-async def server(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenAI]:
+async def server(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Upstream]:
     def upload() -> None:
         services.upload_document(
             actor=world.actor, plug=world.plug, file=ContentFile(TEXT.encode()), filename="terms.md"
@@ -40,8 +41,8 @@ async def server(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -
         engine=engine, answering=DocumentAnswering(), pool=world.pool, limits=Limits(MemoryRates(lambda: 0.0))
     )
     world.app = Dispatcher(make_routes(door), nowhere)
-    async with fake_openai() as fake:
-        name_model(settings, monkeypatch, "big-model", fake.base_url, API_KEY)
+    async with upstream("openai") as fake:
+        name_model(settings, monkeypatch, "gpt-big", fake.base_url, fake.api_key)
         yield fake
 
 
@@ -49,12 +50,12 @@ def stored_text(document_id: str, number: int) -> str:
     return VersionText.objects.get(version__document_id=document_id, version__number=number).text
 
 
-def say(server: FakeOpenAI, text: str) -> None:
-    """Let the model stream this in pieces that cut through words and marks."""
-    server.then(Script(pieces=tuple(text[i : i + 5] for i in range(0, len(text), 5))))
+def say(server: Upstream, text: str) -> None:
+    """Let the model stream this; the fake cuts it through words and marks."""
+    server.then(Script(Reply(text)))
 
 
-async def test_a_true_quote_becomes_a_citation_that_stands_in_the_stored_text(world: World, server: FakeOpenAI) -> None:
+async def test_a_true_quote_becomes_a_citation_that_stands_in_the_stored_text(world: World, server: Upstream) -> None:
     say(server, "answered\nYou have thirty days to pay. [[1|due within thirty (30) days]]")
     answer = await world.ask("How long do I have to pay an invoice?", stream=True)
     done = answer.events[-1][1]
@@ -66,10 +67,10 @@ async def test_a_true_quote_becomes_a_citation_that_stands_in_the_stored_text(wo
     shown = "".join(value["text"] for name, value in answer.events if name == "delta")
     assert shown == done["answer"]
     assert "[[" not in shown
-    assert "due within thirty (30) days" in server.calls[0]["messages"][-1]["content"]
+    assert "due within thirty (30) days" in server.calls[0].body["messages"][-1]["content"]
 
 
-async def test_an_invented_quote_never_leaves(world: World, server: FakeOpenAI) -> None:
+async def test_an_invented_quote_never_leaves(world: World, server: Upstream) -> None:
     say(server, "answered\nThe late fee is 500 dollars. [[1|a late fee of 500 dollars]]")
     answer = await world.ask("How much is the late fee?", stream=True)
     assert b"500 dollars" not in answer.body

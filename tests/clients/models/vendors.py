@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from tests.clients.models.vendors import anthropic_messages, openai_chat, openai_lists, openai_responses
-from tests.clients.models.vendors.answers import Answer
-from tests.clients.models.vendors.checks import RefusedError, check_anthropic, check_openai
+from tests.fakes.vendors import anthropic_messages, openai_chat, openai_lists, openai_responses
+from tests.fakes.vendors.answers import Answer
+from tests.fakes.vendors.checks import RefusedError, check_anthropic, check_openai
 
 Vendor = Literal["openai", "anthropic"]
 MODELS: dict[Vendor, list[str]] = {

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.clients.models.vendors.answers import Answer, encode, event, whole
-from tests.clients.models.vendors.model import Asked, Reply, Usage, cut, think
+from tests.fakes.vendors.answers import Answer, encode, event, whole
+from tests.fakes.vendors.model import Asked, Reply, Usage, cut, think
 
 Body = dict[str, Any]
 USAGE = Usage()

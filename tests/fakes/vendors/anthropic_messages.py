@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from tests.clients.models.vendors.answers import Answer, encode, event, whole
-from tests.clients.models.vendors.model import Asked, Reply, cut, think
-from tests.clients.models.vendors.openai_chat import USAGE
+from tests.fakes.vendors.answers import Answer, encode, event, whole
+from tests.fakes.vendors.model import Asked, Reply, cut, think
+from tests.fakes.vendors.openai_chat import USAGE
 
 Body = dict[str, Any]
 

@@ -5,7 +5,7 @@ import struct
 import zlib
 from typing import Any
 
-from tests.clients.models.vendors.answers import Answer, whole
+from tests.fakes.vendors.answers import Answer, whole
 
 Body = dict[str, Any]
 DIMENSIONS = 4
