@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ import psycopg
 from patchbay.kernel.ledger.engine import settling
 from patchbay.kernel.usage.contracts import UsageRecord
 from patchbay.kernel.usage.engine import records
-from patchbay.lib.transactions import sqlite_time
 
 Waiting = tuple["asyncio.Future[None]", UsageRecord, int]
 
@@ -84,11 +82,8 @@ def commit_each(path: Path, lease_id: str) -> Callable[[Sequence[Waiting]], None
 
     def write(batch: Sequence[Waiting]) -> None:
         for _, record, cost in batch:
-            now = sqlite_time(datetime.now(UTC))
-            request, organisation = record.request_id, record.organisation_id
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(records.INSERT_SQLITE, records.make_rows([(record, cost, 0)])[0])
-            connection.execute(settling.INSERT_SQLITE, (organisation, lease_id, cost, request, request, now))
+            connection.execute(records.INSERT_SQLITE, records.make_rows([(record, cost, 0, lease_id)])[0])
             connection.execute(settling.SPEND_SQLITE, (cost, lease_id))
             connection.execute("COMMIT")
 
@@ -99,16 +94,11 @@ def row_lock(url: str, batch: Sequence[tuple[UsageRecord, int]], lease_id: str, 
     """Lock the balance, insert, update, commit, for each item: what most billing tables do. Runs in one thread."""
     values = ", ".join(["%s"] * len(records.COLUMNS))
     insert = f"INSERT INTO usage_usagerecord ({', '.join(records.COLUMNS)}) VALUES ({values})"
-    entry = (
-        f"INSERT INTO ledger_entry ({settling.COLUMNS})"
-        f" VALUES (%s, 'spend', '{lease_id}', 'spent', %s, %s, %s, '', now())"
-    )
     with psycopg.connect(url) as connection:
         for record, cost in batch:
             with connection.transaction():
                 connection.execute("SELECT balance_micro FROM ledger_lease WHERE id = %s FOR UPDATE", (lease_id,))
-                connection.execute(insert, rows([(record, cost, 0)])[0])
-                connection.execute(entry, (record.organisation_id, cost, record.request_id, record.request_id))
+                connection.execute(insert, rows([(record, cost, 0, lease_id)])[0])
                 connection.execute(
                     "UPDATE ledger_lease SET balance_micro = balance_micro - %s WHERE id = %s", (cost, lease_id)
                 )

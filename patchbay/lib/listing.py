@@ -12,7 +12,7 @@ meanwhile; what it costs them is a look through the tail. On PostgreSQL, where a
 positions are not in the order of commit, the unique index starts with the organisation and the view is the table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db import connection
 
@@ -28,6 +28,7 @@ class Listing:
     def __init__(self, table: str, key: str) -> None:
         listed, newest = f"{table}_listed", f"(SELECT position FROM {table}_listed WHERE organisation_id = '')"
         self._table, self._key, self._listed, self._newest = table, key, listed, newest
+        self._ordered = ("position", "organisation_id", key)
         self._waiting = f"SELECT max(position) - {newest} FROM {table}"
         self._move = (
             f"INSERT INTO {listed} SELECT organisation_id, {key}, position FROM {table}"
@@ -56,22 +57,37 @@ class Listing:
     def create_statements(self, vendor: str, columns: Iterable[str]) -> list[str]:
         """Return what a migration runs after the table was made; `columns` are all of the table's."""
         once = f"CREATE UNIQUE INDEX {self._table}_once ON {self._table}"
-        view = f"CREATE VIEW {self._table}_history AS SELECT"
+        selects = self.selects(vendor, {name: name for name in columns})
+        view = f"CREATE VIEW {self._table}_history AS {' UNION ALL '.join(selects)}"
         if vendor != "sqlite":
-            return [f"{once} (organisation_id, {self._key})", f"{view} * FROM {self._table}"]
-        names = list(columns)
-        # In order by the listed columns: the planner does not see that the joined ones are the same. And the tail by
-        # its positions: the other index would give its order, after a look at every row there ever was.
-        ordered = ("position", "organisation_id", self._key)
-        joined = ", ".join(f"{'listed' if name in ordered else 'main'}.{name}" for name in names)
+            return [f"{once} (organisation_id, {self._key})", view]
         return [
             f"{once} ({self._key}, organisation_id)",
             f"CREATE TABLE {self._listed} (organisation_id varchar(40) NOT NULL, {self._key} varchar(208) NOT NULL,"
             f" position bigint NOT NULL, PRIMARY KEY (organisation_id, {self._key})) WITHOUT ROWID",
             f"INSERT INTO {self._listed} VALUES ('', '', 0)",  # the row of no organisation: what is listed so far
-            f"{view} {joined} FROM {self._listed} AS listed CROSS JOIN {self._table} AS main"
-            " ON main.position = listed.position WHERE listed.organisation_id <> ''"
-            f" UNION ALL SELECT {', '.join(names)} FROM {self._table} NOT INDEXED WHERE position > {self._newest}",
+            view,
+        ]
+
+    def selects(self, vendor: str, columns: Mapping[str, str], where: str = "") -> list[str]:
+        """Return the statements that between them give each row once, for a view that joins several tables' histories.
+
+        `columns` names what they give, each with the table's column, or the literal, that it is; `where` says which
+        rows, by columns that are not listed.
+        """
+        named = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+        if vendor != "sqlite":
+            return [f"SELECT {named} FROM {self._table}{where and f' WHERE {where}'}"]
+        # In order by the listed columns: the planner does not see that the joined ones are the same. And the tail by
+        # its positions: the other index would give its order, after a look at every row there ever was.
+        joined = ", ".join(
+            f"{f'listed.{column}' if column in self._ordered else column} AS {name}" for name, column in columns.items()
+        )
+        more = where and f" AND {where}"
+        return [
+            f"SELECT {joined} FROM {self._listed} AS listed CROSS JOIN {self._table} AS main"
+            f" ON main.position = listed.position WHERE listed.organisation_id <> ''{more}",
+            f"SELECT {named} FROM {self._table} NOT INDEXED WHERE position > {self._newest}{more}",
         ]
 
     def drop_statements(self, vendor: str) -> list[str]:

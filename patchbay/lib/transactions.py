@@ -8,14 +8,21 @@ not.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import msgspec
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 # Rows a statement: few sizes, so that each stays prepared.
-_SIZES = (64, 32, 16, 8, 4, 2, 1)
+_SIZES = (64, 32, 16, 12, 8, 6, 4, 3, 2, 1)
 _encode = msgspec.json.Encoder().encode
+
+
+@cache
+def on_sqlite() -> bool:
+    """Whether the database is SQLite; it stays what it is as long as the process lives."""
+    return connections[DEFAULT_DB_ALIAS].vendor == "sqlite"
 
 
 @contextmanager
@@ -25,13 +32,14 @@ def raw_transaction() -> Iterator[Any]:
     For a thread with no transaction open. Its errors are Django's; any error undoes everything. Queries of the ORM
     inside take part, `atomic` inside does not work on SQLite.
     """
-    with connection.wrap_database_errors:
-        if connection.vendor != "sqlite":
-            with transaction.atomic(durable=True), connection.cursor() as cursor:
+    live = connections[DEFAULT_DB_ALIAS]  # once: `django.db.connection` looks it up for each of its attributes
+    with live.wrap_database_errors:
+        if not on_sqlite():
+            with transaction.atomic(durable=True), live.cursor() as cursor:
                 yield cursor.cursor
             return
-        connection.ensure_connection()
-        raw = connection.connection
+        live.ensure_connection()
+        raw = live.connection
         raw.execute("BEGIN IMMEDIATE")
         try:
             yield raw

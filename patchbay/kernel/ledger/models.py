@@ -211,8 +211,8 @@ class _EntryColumns(models.Model):
 class Entry(_EntryColumns):
     """One movement, balanced by construction: `amount_micro` leaves one account and enters another.
 
-    Append-only by database triggers; `position` is the order of commit. An organisation uses a key once. Read an
-    organisation's entries as `HistoryEntry`: this table has no order by organisation (`lib/listing.py`).
+    Append-only by database triggers; `position` is the order of commit. An organisation uses a key once. Read as
+    `HistoryEntry`: this table has no order by organisation (`lib/listing.py`), and not every movement.
     """
 
     class Meta:
@@ -223,7 +223,11 @@ class Entry(_EntryColumns):
 
 
 class HistoryEntry(_EntryColumns):
-    """The same rows by organisation, in the order of their keys, which are time-sortable (`moves.entry_key`)."""
+    """Every movement by organisation, in the order of keys, which are time-sortable (`moves.entry_key`).
+
+    The entries, and what is a movement where it stands: usage joins its records that a lease paid
+    (`usage.models.UsageRecord`), one row for what would be two. `position` is that of the row in its own table.
+    """
 
     class Meta:
         managed = False

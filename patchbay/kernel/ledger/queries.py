@@ -313,7 +313,7 @@ def _sum(rows: QuerySet[Lease]) -> int:
 def _entry_view(row: HistoryEntry) -> EntryView:
     incoming = row.kind == "grant"
     return EntryView(
-        f"entry_{row.idempotency_key}",
+        f"entry_{row.idempotency_key.rpartition('_')[2]}",
         row.kind,
         row.amount_micro if incoming else -row.amount_micro,
         row.request_id,

@@ -133,7 +133,7 @@ _KINDS_OF = {
 }
 
 
-class Rate(msgspec.Struct, frozen=True, gc=False):
+class Rate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A price: `amount_micro` micro-credits for each `per` units."""
 
     amount_micro: int
@@ -156,8 +156,11 @@ def rate_from_dollars(micro_dollars: int, *, per: int, margin_percent: int) -> R
     return Rate(micro_dollars * CREDITS_PER_DOLLAR * margin_percent, per * 100)
 
 
-class CostLine(msgspec.Struct, frozen=True, gc=False):
-    """One line of a cost: `quantity` of `item` at `rate`, rounded up to the micro-credit."""
+class CostLine(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One line of a cost: `quantity` of `item` at `rate`, rounded up to the micro-credit.
+
+    Written as an array, as its rate is: a settle keeps its lines with its record.
+    """
 
     item: str
     quantity: int

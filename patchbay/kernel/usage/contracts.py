@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -28,11 +29,7 @@ SLOT_MINUTES = 10
 """Sums are made of stretches so long: fine enough for a day's picture, few enough for a year's."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     """One metered act. Tokens are counts, `latency_ms` is wall time; `lines` are the cost by the price list.
 
     `counts` are those of the rarer items of the price list (`RARER`), zeros left out; `detail` is a JSON text of the
@@ -54,14 +51,14 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
-    estimated: bool = False
     latency_ms: int = 0
     outcome: str = ""
     tries: int = 1
     detail: str = ""
+    estimated: bool = False
     counts: dict[str, int] = {}
     lines: tuple[CostLine, ...] = ()
-    created_at: datetime = msgspec.field(default_factory=_now)
+    created_at: datetime = msgspec.field(default_factory=partial(datetime.now, UTC))
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):

@@ -34,6 +34,11 @@ class _RecordColumns(models.Model):
     created_at = models.DateTimeField()
     cost_micro = models.BigIntegerField(default=0)
     loss_micro = models.BigIntegerField(default=0)
+    lease_id = models.CharField(
+        max_length=LENGTH,
+        blank=True,
+        help_text="Which lease paid the cost; empty where ledger entries say who did",
+    )
 
     class Meta:
         abstract = True
@@ -45,8 +50,9 @@ class _RecordColumns(models.Model):
 class UsageRecord(_RecordColumns):
     """One metered act; exactly one per request of an organisation.
 
-    `cost_micro` was charged, `loss_micro` could not be. Look a request up here; list an organisation's as
-    `HistoryRecord`: this table has no order by organisation (`lib/listing.py`).
+    `cost_micro` was charged, `loss_micro` could not be. A row with a `lease_id` is the ledger's movement as well: its
+    cost from the lease to `spent` (`ledger.models.HistoryEntry`), and as append-only as an entry. Look a request up
+    here; list an organisation's as `HistoryRecord`: this table has no order by organisation (`lib/listing.py`).
     """
 
     class Meta:
@@ -55,6 +61,7 @@ class UsageRecord(_RecordColumns):
             models.CheckConstraint(
                 condition=~Q(environment="test") | Q(cost_micro=0, loss_micro=0), name="usage_test_is_free"
             ),
+            models.CheckConstraint(condition=Q(lease_id="") | Q(cost_micro__gt=0), name="usage_posting_positive"),
         ]
 
 

@@ -26,7 +26,7 @@ from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.ledger.contracts import Charge, SettleItem
 from patchbay.kernel.ledger.errors import FencedError
 from patchbay.kernel.ledger.leases import LeaseBook, LeaseKeeper
-from patchbay.kernel.usage.contracts import Settlement
+from patchbay.kernel.usage.contracts import Settlement, UsageRecord
 from patchbay.kernel.usage.engine import records
 from patchbay.lib.errors import AppError, UnavailableError
 from patchbay.lib.metrics.instruments import Gauge, Histogram
@@ -105,12 +105,15 @@ class Writer:
         self._enqueue(settlement, future, None)
         return future
 
-    async def settle(self, settlement: Settlement) -> Charge:
-        """Queue a settlement and wait for its commit. Cancelling the waiter does not take it back."""
+    def settle(self, settlement: Settlement) -> "asyncio.Future[Charge]":
+        """Queue a settlement and return what is to be awaited, as `submit` does, for the running event loop.
+
+        Cancelling the waiter does not take it back.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Charge] = loop.create_future()
         self._enqueue(settlement, future, loop)
-        return await future
+        return future
 
     def _enqueue(
         self,
@@ -239,9 +242,10 @@ class Writer:
             ledger.check_open(self.book.process_id)
             while written < len(plain):
                 batch, written = plain[written:], len(plain)
-                rows = records.make_rows([(entry.settlement.record, entry.item.amount_micro, 0) for entry in batch])
-                records.insert(cursor, rows)
-                ledger.settle_many(cursor, _items(batch))
+                records.insert(cursor, records.make_rows([_posting(entry) for entry in batch]))
+                paid = [entry.item for entry in batch if entry.item.amount_micro]
+                counted = [cap for entry in batch if entry.caps for cap in entry.caps if cap.amount_micro]
+                ledger.settle_many(cursor, paid, counted)
                 records.complete_claims(_answers(batch))
                 self._join(plain, excess)
         for entry in plain:
@@ -267,7 +271,7 @@ class Writer:
         """Write one item; a request that has its record is answered without a second charge."""
         record = entry.settlement.record
         with connection.cursor() as wrapper, connection.wrap_database_errors:
-            if not records.insert_once(wrapper.cursor, records.make_rows([(record, 0, 0)])[0]):
+            if not records.insert_once(wrapper.cursor, records.make_rows([(record, 0, 0, "")])[0]):
                 return records.find_charge(record)
         charge = ledger.settle_one(entry.item)
         for cap in entry.caps:
@@ -346,13 +350,10 @@ class Writer:
             log.warning("leases_left_to_others", error=str(error))  # whoever reaps this process returns them
 
 
-def _items(batch: Sequence[_Pending]) -> list[SettleItem]:
-    """Return what the batch takes from leases; most entries have no caps, and pay nothing for those that do."""
-    items = [entry.item for entry in batch if entry.item.amount_micro]
-    for entry in batch:
-        if entry.caps:
-            items += [cap for cap in entry.caps if cap.amount_micro]
-    return items
+def _posting(entry: _Pending) -> tuple[UsageRecord, int, int, str]:
+    """Return the record with its cost, which is the ledger's movement from the lease where it is anything."""
+    paid = entry.item.amount_micro
+    return entry.settlement.record, paid, 0, entry.item.lease_id if paid else ""
 
 
 def _spent(entry: _Pending, item: SettleItem) -> int:

@@ -123,7 +123,9 @@ def test_the_newest_page_reads_neither_other_organisations_nor_the_whole_history
     if connection.vendor == "sqlite":
         plan = queries.filter_entries(organisations[0], kind=None, since=None, until=None)
         steps = plan.order_by("-idempotency_key")[:51].explain()
-        listed_part, tail = steps.split("RIGHT")
-        assert "SEARCH listed USING PRIMARY KEY (organisation_id=?)" in listed_part
-        assert "TEMP B-TREE" not in listed_part
-        assert "SEARCH ledger_entry USING INTEGER PRIMARY KEY (rowid>?)" in tail
+        entries, entries_tail, records, records_tail = steps.split("RIGHT")
+        for listed_part in (entries, records):
+            assert "SEARCH listed USING PRIMARY KEY (organisation_id=?)" in listed_part
+            assert "TEMP B-TREE" not in listed_part
+        assert "SEARCH ledger_entry USING INTEGER PRIMARY KEY (rowid>?)" in entries_tail
+        assert "SEARCH usage_usagerecord USING INTEGER PRIMARY KEY (rowid>?)" in records_tail

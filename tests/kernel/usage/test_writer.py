@@ -7,14 +7,16 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from patchbay.kernel.events.models import OutboxEvent
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.ledger import services
 from patchbay.kernel.ledger.engine import recalls
 from patchbay.kernel.ledger.errors import InsufficientCreditsError
+from patchbay.kernel.ledger.models import Entry, HistoryEntry
 from patchbay.kernel.plans.contracts import CostLine, Rate
+from patchbay.kernel.usage import models as tables
 from patchbay.kernel.usage import queries, writer
 from patchbay.kernel.usage.contracts import Charge, Settlement, UsageRecord
 from patchbay.kernel.usage.engine import records
@@ -57,6 +59,33 @@ def test_a_settle_writes_the_record_with_its_entry(ledger_runtime: Runtime, orga
     assert (found.cost_micro, found.model, found.prompt_tokens, found.lines) == (60, "m", 120, (line,))
     assert ledger.spent_by_request(organisation) == {"req_1": 60}
     assert available(organisation) == 940
+
+
+def test_a_record_that_a_lease_paid_is_the_movement_and_is_never_changed(
+    ledger_runtime: Runtime, organisation: str
+) -> None:
+    pay(ledger_runtime, organisation, 100, 60, request_id="req_paid")
+    row = tables.UsageRecord.objects.get(request_id="req_paid")
+    moved = HistoryEntry.objects.get(organisation_id=organisation, kind="spend")
+    assert (moved.debit_account, moved.credit_account, moved.amount_micro) == (row.lease_id, "spent", 60)
+    assert row.lease_id.startswith("lease_")
+    pay(ledger_runtime, organisation, 100, 0, request_id="req_free")
+    assert not tables.UsageRecord.objects.get(request_id="req_free").lease_id
+    rows = tables.UsageRecord.objects.filter(organisation_id=organisation)
+    for change in (
+        lambda: rows.filter(request_id="req_paid").update(cost_micro=1),
+        lambda: rows.filter(request_id="req_paid").delete(),
+        lambda: rows.filter(request_id="req_free").update(cost_micro=1, lease_id=row.lease_id),
+    ):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            change()
+
+
+def test_what_lots_paid_beside_a_lease_has_entries_of_its_own(ledger_runtime: Runtime, organisation: str) -> None:
+    assert pay(ledger_runtime, organisation, 100, 400, request_id="req_more") == Charge(400, 0)
+    assert not tables.UsageRecord.objects.get(request_id="req_more").lease_id
+    spent = Entry.objects.filter(request_id="req_more", kind="spend")
+    assert sum(entry.amount_micro for entry in spent) == 400
 
 
 def test_the_writer_orders_what_it_wrote_by_organisation(

@@ -15,6 +15,8 @@ from patchbay.kernel.ledger.contracts import ISSUED, OWED, PLATFORM_LOSS, EntryK
 from patchbay.kernel.ledger.models import CreditAccount, Entry, Lot
 from patchbay.lib.ids import new_id
 
+KEY_PREFIX = "req"
+
 
 def database_now() -> datetime:
     """Return the time by the database's clock, the one that heartbeats and expiries of several machines share."""
@@ -37,8 +39,8 @@ def lock(organisation_id: str) -> CreditAccount:
 
 
 def entry_key(identifier: str) -> str:
-    """Return an id without its prefix: what is left of a UUIDv7 sorts by time, whatever it named."""
-    return identifier[-32:] if identifier[-33:-32] == "_" else identifier
+    """Return the key that an id gives: with the prefix of request ids, because all keys sort together, by time."""
+    return f"{KEY_PREFIX}_{identifier.rpartition('_')[2]}"
 
 
 def entry(
@@ -69,7 +71,7 @@ def entry(
 
 def new_key() -> str:
     """Return a key for a movement whose caller is idempotent by other means."""
-    return entry_key(new_id("mv"))
+    return new_id(KEY_PREFIX)
 
 
 def issue(

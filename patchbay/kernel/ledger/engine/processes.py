@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Q
 
 from patchbay.kernel.ledger.engine import drawing, moves
@@ -17,6 +17,7 @@ from patchbay.kernel.ledger.engine.drawing import Drawing
 from patchbay.kernel.ledger.errors import FencedError
 from patchbay.kernel.ledger.models import Lease, LedgerProcess
 from patchbay.lib.ids import new_id
+from patchbay.lib.transactions import on_sqlite
 
 HEARTBEAT_SECONDS = 2.0
 TTL_SECONDS = 10.0
@@ -56,9 +57,10 @@ def check_open(process_id: str) -> None:
 
     On SQLite the transaction is the only writer; on PostgreSQL the row is locked against closing.
     """
-    with connection.wrap_database_errors:
-        statement = _CHECK_POSTGRESQL if connection.vendor == "postgresql" else _CHECK_SQLITE
-        if connection.connection.execute(statement, [process_id]).fetchone() is None:
+    live = connections[DEFAULT_DB_ALIAS]
+    with live.wrap_database_errors:
+        statement = _CHECK_SQLITE if on_sqlite() else _CHECK_POSTGRESQL
+        if live.connection.execute(statement, [process_id]).fetchone() is None:
             raise FencedError()
 
 

@@ -1,30 +1,29 @@
 """Settles in batches: the ledger's part of the transaction that writes usage.
 
-The fast path is two statements however many items there are: the entries, and one conditional decrement per lease.
-Raw SQL, because this is the hot statement of the product; one small difference per database.
+The fast path is one statement however many items there are, a conditional decrement per lease: what an organisation
+pays is moved by its usage record itself, and only what its caps count has entries apart. Raw SQL, because this is the
+hot statement of the product; one small difference per database.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 
 from patchbay.kernel.ledger.contracts import SPENT, Charge, SettleItem, is_cap_account
 from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.models import Entry, Lease
-from patchbay.lib.transactions import ManyRows, sqlite_time
+from patchbay.lib.transactions import ManyRows, on_sqlite, sqlite_time
 
-COLUMNS = (
+_COLUMNS = (
     "organisation_id, kind, debit_account, credit_account, amount_micro, idempotency_key, request_id, reason,"
     " created_at"
 )
 _ROW_SQLITE = f"(?, 'spend', ?, '{SPENT}', ?, ?, ?, '', ?)"
-INSERT_SQLITE = f"INSERT INTO ledger_entry ({COLUMNS}) VALUES {_ROW_SQLITE}"  # noqa: S608
-_INSERTS_SQLITE = ManyRows(f"INSERT INTO ledger_entry ({COLUMNS}) VALUES", _ROW_SQLITE)
+_INSERTS_SQLITE = ManyRows(f"INSERT INTO ledger_entry ({_COLUMNS}) VALUES", _ROW_SQLITE)
 _INSERT_POSTGRESQL = (
-    f"INSERT INTO ledger_entry ({COLUMNS}) SELECT org, 'spend', lease, '{SPENT}', amount, key, request, '', %s"  # noqa: S608
+    f"INSERT INTO ledger_entry ({_COLUMNS}) SELECT org, 'spend', lease, '{SPENT}', amount, key, request, '', %s"  # noqa: S608
     " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[])"
     " AS item(org, lease, amount, key, request)"
 )
@@ -40,38 +39,37 @@ _SPEND_POSTGRESQL = (
 )
 
 
-def settle_many(cursor: Any, items: Sequence[SettleItem]) -> None:
-    """Write the entry of each item and take it from its lease; `cursor` is what `raw_transaction` yields.
+def settle_many(cursor: Any, posted: Sequence[SettleItem], items: Sequence[SettleItem] = ()) -> None:
+    """Take each item from its lease, by what `raw_transaction` yields.
 
-    Any fault (a key that was used, a lease below zero) raises the database's IntegrityError for the whole batch,
-    and the caller sets the faulty item apart by trying one by one. The caller has checked that the process is open.
+    Those of `items` get their entries here; those of `posted` are rows of usage that say which lease paid, written in
+    the same transaction. Any fault (a key that was used, a lease below zero) raises the database's IntegrityError for
+    the whole batch, and the caller sets the faulty item apart by trying one by one. The caller has checked that the
+    process is open.
     """
-    if not items:
-        return
+    if items:
+        _write_entries(cursor, items)
     spends: dict[str, int] = {}
-    for item in items:
+    for item in (*posted, *items):
         spends[item.lease_id] = spends.get(item.lease_id, 0) + item.amount_micro
-    if connection.vendor == "sqlite":
-        now = sqlite_time(datetime.now(UTC))
-        values: list[Any] = []
-        for item in items:
-            request = item.request_id
-            values += (item.organisation_id, item.lease_id, item.amount_micro, moves.entry_key(request), request, now)
-        _INSERTS_SQLITE.execute(cursor, values)
-        if len(spends) == 1:
-            cursor.execute(SPEND_SQLITE, [*spends.values(), *spends])
-        else:
-            _SPENDS_SQLITE.execute(cursor, [value for spend in spends.items() for value in spend])
+    if not spends:
         return
-    organisations, leases, amounts, requests = zip(
-        *[(i.organisation_id, i.lease_id, i.amount_micro, i.request_id) for i in items], strict=True
-    )
-    keys = [moves.entry_key(request) for request in requests]
-    cursor.execute(
-        _INSERT_POSTGRESQL,
-        (datetime.now(UTC), list(organisations), list(leases), list(amounts), keys, list(requests)),
-    )
-    cursor.execute(_SPEND_POSTGRESQL, (list(spends.values()), list(spends)))
+    if not on_sqlite():
+        cursor.execute(_SPEND_POSTGRESQL, (list(spends.values()), list(spends)))
+    elif len(spends) == 1:
+        cursor.execute(SPEND_SQLITE, [*spends.values(), *spends])
+    else:
+        _SPENDS_SQLITE.execute(cursor, [value for spend in spends.items() for value in spend])
+
+
+def _write_entries(cursor: Any, items: Sequence[SettleItem]) -> None:
+    rows = [(i.organisation_id, i.lease_id, i.amount_micro, moves.entry_key(i.request_id), i.request_id) for i in items]
+    now = datetime.now(UTC)
+    if on_sqlite():
+        text = sqlite_time(now)
+        _INSERTS_SQLITE.execute(cursor, [value for row in rows for value in (*row, text)])
+    else:
+        cursor.execute(_INSERT_POSTGRESQL, (now, *map(list, zip(*rows, strict=True))))
 
 
 def lock_all(items: Iterable[SettleItem]) -> None:

@@ -5,16 +5,15 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from django.db import connection
 from msgspec.structs import astuple
 
 from patchbay.kernel.ledger.contracts import Charge
 from patchbay.kernel.usage.contracts import UsageRecord
 from patchbay.kernel.usage.models import HISTORY, RequestClaim
 from patchbay.kernel.usage.models import UsageRecord as RecordRow
-from patchbay.lib.transactions import ManyRows, sqlite_time
+from patchbay.lib.transactions import ManyRows, on_sqlite, sqlite_time
 
-# Column and PostgreSQL type, in the order of the Struct's fields; then the two that settling adds.
+# Column and PostgreSQL type, in the order of the Struct's fields; then those that settling adds.
 _TYPES = {
     "request_id": "text",
     "organisation_id": "text",
@@ -29,19 +28,19 @@ _TYPES = {
     "prompt_tokens": "bigint",
     "cached_tokens": "bigint",
     "completion_tokens": "bigint",
-    "estimated": "boolean",
     "latency_ms": "bigint",
     "outcome": "text",
     "tries": "smallint",
     "detail": "text",
+    "estimated": "boolean",
     "counts": "text",
     "lines": "text",
     "created_at": "timestamptz",
     "cost_micro": "bigint",
     "loss_micro": "bigint",
+    "lease_id": "text",
 }
 COLUMNS = tuple(_TYPES)
-_ESTIMATED = COLUMNS.index("estimated")
 _NAMES = ", ".join(COLUMNS)
 _ROW_SQLITE = f"({', '.join('?' * len(_TYPES))})"
 INSERT_SQLITE = f"INSERT INTO usage_usagerecord ({_NAMES}) VALUES {_ROW_SQLITE}"  # noqa: S608
@@ -56,25 +55,22 @@ _encode = msgspec.json.Encoder().encode
 Row = tuple[Any, ...]
 
 
-def make_rows(charges: Iterable[tuple[UsageRecord, int, int]]) -> list[Row]:
-    """Return each (record, cost, loss) as a row for `insert`."""
-    on_sqlite = connection.vendor == "sqlite"
+def make_rows(charges: Iterable[tuple[UsageRecord, int, int, str]]) -> list[Row]:
+    """Return each (record, cost, loss, lease that pays or "") as a row for `insert`."""
+    plain_types = on_sqlite()
     rows = []
-    for record, cost_micro, loss_micro in charges:
-        *columns, counts, lines, created_at = astuple(record)
-        columns.append(_encode(counts).decode() if counts else "")
-        text = _encode(lines).decode() if lines else "[]"
-        if on_sqlite:
-            columns[_ESTIMATED] = int(record.estimated)  # the driver looks long for how to adapt a bool
-            rows.append((*columns, text, sqlite_time(created_at), cost_micro, loss_micro))
-        else:
-            rows.append((*columns, text, created_at, cost_micro, loss_micro))
+    for record, cost_micro, loss_micro, lease_id in charges:
+        *columns, estimated, counts, lines, created_at = astuple(record)
+        if plain_types:  # the driver looks long for how to adapt others
+            estimated, created_at = int(estimated), sqlite_time(created_at)
+        counted, text = _encode(counts).decode() if counts else "", _encode(lines).decode() if lines else "[]"
+        rows.append((*columns, estimated, counted, text, created_at, cost_micro, loss_micro, lease_id))
     return rows
 
 
 def insert(cursor: Any, rows: Sequence[Row]) -> None:
     """Insert rows by what `raw_transaction` yields; IntegrityError when a request has its record already."""
-    if connection.vendor == "sqlite":
+    if on_sqlite():
         _INSERTS_SQLITE.execute(cursor, list(chain.from_iterable(rows)))
     else:
         cursor.execute(_INSERT_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
@@ -82,7 +78,7 @@ def insert(cursor: Any, rows: Sequence[Row]) -> None:
 
 def insert_once(cursor: Any, row: Row) -> bool:
     """Insert a row unless the request has its record; return whether it was inserted."""
-    if connection.vendor == "sqlite":
+    if on_sqlite():
         cursor.execute(INSERT_SQLITE + _ONCE, row)
     else:
         cursor.execute(_INSERT_POSTGRESQL + _ONCE, [[value] for value in row])

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('cost_micro', models.BigIntegerField(default=0)),
                 ('loss_micro', models.BigIntegerField(default=0)),
+                ('lease_id', models.CharField(blank=True, help_text='Which lease paid the cost; empty where ledger entries say who did', max_length=40)),
             ],
             options={
                 'db_table': 'usage_usagerecord_history',
@@ -88,9 +89,10 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('cost_micro', models.BigIntegerField(default=0)),
                 ('loss_micro', models.BigIntegerField(default=0)),
+                ('lease_id', models.CharField(blank=True, help_text='Which lease paid the cost; empty where ledger entries say who did', max_length=40)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('cost_micro__gte', 0), ('loss_micro__gte', 0)), name='usage_cost_not_negative'), models.CheckConstraint(condition=models.Q(models.Q(('environment', 'test'), _negated=True), models.Q(('cost_micro', 0), ('loss_micro', 0)), _connector='OR'), name='usage_test_is_free')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('cost_micro__gte', 0), ('loss_micro__gte', 0)), name='usage_cost_not_negative'), models.CheckConstraint(condition=models.Q(models.Q(('environment', 'test'), _negated=True), models.Q(('cost_micro', 0), ('loss_micro', 0)), _connector='OR'), name='usage_test_is_free'), models.CheckConstraint(condition=models.Q(('lease_id', ''), ('cost_micro__gt', 0), _connector='OR'), name='usage_posting_positive')],
             },
         ),
     ]
