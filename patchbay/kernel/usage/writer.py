@@ -25,7 +25,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.ledger.contracts import Charge, SettleItem
 from patchbay.kernel.ledger.errors import FencedError
-from patchbay.kernel.ledger.leases import LeaseBook, LeaseKeeper
+from patchbay.kernel.ledger.leases import LeaseBook, LeasedHold, LeaseKeeper
 from patchbay.kernel.usage.contracts import Settlement, UsageRecord
 from patchbay.kernel.usage.engine import records
 from patchbay.lib.errors import AppError, UnavailableError
@@ -242,8 +242,8 @@ class Writer:
             ledger.check_open(self.book.process_id)
             while written < len(plain):
                 batch, written = plain[written:], len(plain)
-                records.insert(cursor, records.make_rows([_posting(entry) for entry in batch]))
                 paid = [entry.item for entry in batch if entry.item.amount_micro]
+                records.insert(cursor, records.make_rows(map(_posting, batch)))
                 counted = [cap for entry in batch if entry.caps for cap in entry.caps if cap.amount_micro]
                 ledger.settle_many(cursor, paid, counted)
                 records.complete_claims(_answers(batch))
@@ -281,21 +281,24 @@ class Writer:
 
     def _resolve(self, entries: Sequence[_Pending]) -> None:
         """Close the holds, then wake the callers: once per batch and loop."""
-        ended = [(hold, _spent(entry, entry.item)) for entry in entries if (hold := entry.settlement.hold) is not None]
+        ended: list[tuple[LeasedHold, int]] = []
+        by_loop: dict[asyncio.AbstractEventLoop | None, list[_Pending]] = {}
         for entry in entries:
+            by_loop.setdefault(entry.loop, []).append(entry)
+            hold = entry.settlement.hold
+            if hold is None:
+                continue
+            # Nothing left the lease for a failed entry, nor for one that was written before: a `Before`, a subclass.
+            spent = type(entry.outcome) is Charge
+            ended.append((hold, entry.item.amount_micro if spent else 0))
             if entry.caps:
                 caps = zip(entry.settlement.budget_holds, entry.caps, strict=True)
-                ended += [(hold, _spent(entry, item)) for hold, item in caps]
+                ended += [(cap, item.amount_micro if spent else 0) for cap, item in caps]
         self.book.finish_settles(ended)
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Pending]] = {}
-        for entry in entries:
-            if entry.loop is None:
-                _wake(entry)
-            elif (waiting := by_loop.get(entry.loop)) is not None:
-                waiting.append(entry)
-            else:
-                by_loop[entry.loop] = [entry]
         for loop, resolved in by_loop.items():
+            if loop is None:
+                _wake_all(resolved)
+                continue
             try:
                 loop.call_soon_threadsafe(_wake_all, resolved)
             except RuntimeError:  # the loop is closed: the work is committed, nobody waits
@@ -356,12 +359,6 @@ def _posting(entry: _Pending) -> tuple[UsageRecord, int, int, str]:
     return entry.settlement.record, paid, 0, entry.item.lease_id if paid else ""
 
 
-def _spent(entry: _Pending, item: SettleItem) -> int:
-    """Return what left the lease: nothing for a failed entry, and for one that had been written before."""
-    # A `Before`, a subclass, is not meant.
-    return item.amount_micro if type(entry.outcome) is Charge else 0
-
-
 def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:
     answered = [entry.settlement for entry in batch if entry.settlement.claim_id]
     return [(done.claim_id, done.response) for done in answered if done.response is not None]
@@ -369,13 +366,10 @@ def _answers(batch: Sequence[_Pending]) -> list[tuple[str, bytes]]:
 
 def _wake_all(entries: Sequence[_Pending]) -> None:
     for entry in entries:
-        if not entry.future.done():  # else its waiter was cancelled; what it did is committed all the same
-            _wake(entry)
-
-
-def _wake(entry: _Pending) -> None:
-    outcome = entry.outcome
-    if isinstance(outcome, Exception):
-        entry.future.set_exception(outcome)
-    elif outcome is not None:
-        entry.future.set_result(outcome)
+        future, outcome = entry.future, entry.outcome
+        if future.done():
+            continue  # its waiter was cancelled; what it did is committed all the same
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        elif outcome is not None:
+            future.set_result(outcome)
