@@ -147,7 +147,7 @@ for name, amount in {amounts!r}.items():
 for name, cap in {caps!r}.items():
     ledger.set_budget(organisation_id=made[name]["organisation"], scope="key", scope_id=made[name]["key_id"],
         cap_micro=cap)
-keys.forget_grants()
+    keys.forget_grants(made[name]["organisation"])
 print("1")
 """
 

@@ -35,7 +35,7 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
+def world(ledger_runtime: Any) -> World:
     victim = factories.membership(company=f"Victim {SECRET_WORD}")
     stranger = factories.membership(company="Stranger")
     actor = victim.actor()

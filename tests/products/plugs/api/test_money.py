@@ -119,15 +119,17 @@ async def test_a_failed_model_leaves_no_record_and_no_cost(books: World) -> None
 
 
 async def test_of_two_questions_with_the_last_credits_one_is_refused(books: World) -> None:
+    """The second waits for what the first holds and does not spend; what comes back is too little."""
     await set_balance(books, await worst(books) + 1)
     gate = asyncio.Event()
     provider = books.answers("a", "b", gate=gate)
     first = asyncio.create_task(books.ask())
     await provider.called.wait()
-    second = await books.ask()
-    assert (second.status, second.json()["code"]) == (402, "insufficient_credits")
+    second = asyncio.create_task(books.ask())
     gate.set()
     assert (await first).status == 200
+    refused = await second
+    assert (refused.status, refused.json()["code"]) == (402, "insufficient_credits")
     assert await available(books) == await worst(books) + 1 - await cost(books)
     await assert_sound(books)
 
