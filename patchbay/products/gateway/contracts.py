@@ -16,6 +16,8 @@ CutPolicy = Literal["read_on", "cancel"]
 OFFLINE_MODEL = "patchbay/offline"
 """The built-in model: needs no network and no key, and answers by quoting."""
 PLUG_PREFIX = "plug/"
+PLUG_DOOR = "plug_chat"
+"""The plugs' own door, as metrics and the request log name it."""
 DEFAULT_CONTEXT_TOKENS = 200_000
 
 

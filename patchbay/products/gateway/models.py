@@ -132,7 +132,10 @@ class OrganisationRules(models.Model):
 
 
 class FailedRequest(models.Model):
-    """A request that was refused or failed, and so has no usage record; kept for a while."""
+    """A request that was refused or failed, and so has no usage record; kept for a while.
+
+    `requests` is how many alike of one minute the row stands for.
+    """
 
     position = models.BigAutoField(primary_key=True, editable=False)
     request_id = models.CharField(max_length=LENGTH + 40)
@@ -146,6 +149,7 @@ class FailedRequest(models.Model):
     message = models.CharField(max_length=500, blank=True)
     tries = models.TextField(default="[]", help_text="JSON: what was tried of whom, and how each try ended")
     latency_ms = models.PositiveBigIntegerField(default=0)
+    requests = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:

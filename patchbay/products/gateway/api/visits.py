@@ -9,12 +9,13 @@ import msgspec
 from patchbay.lib.asgi.channel import ClientGoneError
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.routing import CLIENT_CLOSED_REQUEST
-from patchbay.lib.errors import AppError, InvalidError, RateLimitedError, from_exception
+from patchbay.lib.errors import AppError, InvalidError, from_exception
 from patchbay.products.gateway.contracts import Caller
 from patchbay.products.gateway.engine.calls import Call
 from patchbay.products.gateway.engine.contracts import Ask
+from patchbay.products.gateway.engine.failures import note_failure
 from patchbay.products.gateway.engine.metrics import observe
-from patchbay.products.gateway.engine.request_log import REQUEST_LOG, Body, Failure
+from patchbay.products.gateway.engine.request_log import REQUEST_LOG, Body
 from patchbay.products.gateway.engine.terms import Terms
 from patchbay.products.gateway.wire.contracts import Wire
 
@@ -82,30 +83,18 @@ def _tell(request: Request, wire: Wire, operation: str, visit: Visit) -> None:
         cache=visit.cache,
     )
     if visit.error is not None:
-        _note_failure(request, operation, visit, visit.error, seconds)
+        note_failure(
+            request.request_id,
+            visit.caller,
+            visit.error,
+            door=operation,
+            status=visit.status,
+            seconds=seconds,
+            model=visit.model,
+            tries=call.tries if call is not None else (),
+        )
     if visit.keeps_bodies:
         _note_body(request, wire, visit)
-
-
-def _note_failure(request: Request, operation: str, visit: Visit, error: AppError, seconds: float) -> None:
-    """Note a failure of someone whom we know; requests beyond a rate are counted only, or they would fill the log."""
-    caller = visit.caller
-    if caller is None or isinstance(error, RateLimitedError):
-        return
-    failure = Failure(
-        request_id=request.request_id,
-        organisation_id=caller.organisation_id,
-        door=operation,
-        status=visit.status,
-        code=error.code,
-        message=error.message,
-        alias=visit.model,
-        key_id=caller.key_id or "",
-        user_id=caller.user_id or "",
-        tries=tuple(visit.call.tries) if visit.call is not None else (),
-        latency_ms=round(seconds * 1000),
-    )
-    REQUEST_LOG.note_failure(failure)
 
 
 def _note_body(request: Request, wire: Wire, visit: Visit) -> None:

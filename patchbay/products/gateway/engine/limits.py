@@ -8,7 +8,7 @@ has moved since (`identify_and_take`): what other machines revoked comes with th
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from patchbay.lib.asgi.types import Headers
 from patchbay.lib.errors import RateLimitedError
@@ -24,6 +24,14 @@ _WORDS = {
     b"key": ("This key allows", "Wait as long as Retry-After says, or raise the key's rate on the API keys page."),
 }
 T = TypeVar("T")
+
+
+class CallerLimitedError(RateLimitedError):
+    """The refusal of a caller whom we know."""
+
+    def __init__(self, message: str, caller: Caller, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.caller = caller
 
 
 class Limits:
@@ -43,12 +51,12 @@ class Limits:
         """
         rates = _rates_of(caller)
         taken = self._store.take_now(rates)
-        return None if taken is None else _answer(rates, taken, openai)
+        return None if taken is None else _answer(caller, rates, taken, openai)
 
     async def take(self, caller: Caller, *, openai: bool = False) -> Headers:
         """As `take_now`, by one call to the shared state; UnavailableError when that is away."""
         rates = _rates_of(caller)
-        return _answer(rates, await self._store.take(rates), openai)
+        return _answer(caller, rates, await self._store.take(rates), openai)
 
     async def identify_and_take(
         self, identify: Callable[[], Awaitable[T]], caller_of: Callable[[T], Caller], *, openai: bool = False
@@ -74,13 +82,13 @@ def _rates_of(caller: Caller) -> Sequence[Rate]:
     return (plan, Rate(caller.key_id, caller.key_requests_per_minute or 1))
 
 
-def _answer(rates: Sequence[Rate], taken: Taken, openai: bool) -> Headers:
+def _answer(caller: Caller, rates: Sequence[Rate], taken: Taken, openai: bool) -> Headers:
     remaining = [_remaining(rate.per_minute, used) for rate, used in zip(rates, taken.used_seconds, strict=True)]
     headers = _headers(rates, remaining, taken)
     if openai:
         headers += _openai_headers(rates, remaining, taken)
     if not taken.granted:
-        raise _refusal(rates, taken, headers)
+        raise _refusal(caller, rates, taken, headers)
     return headers
 
 
@@ -129,15 +137,16 @@ def _duration(milliseconds: int) -> bytes:
     return (f"{minutes}m{text}" if minutes else text).encode()
 
 
-def _refusal(rates: Sequence[Rate], taken: Taken, headers: Headers) -> RateLimitedError:
+def _refusal(caller: Caller, rates: Sequence[Rate], taken: Taken, headers: Headers) -> CallerLimitedError:
     """Return the error of a request that was not granted, with the time after which the next one is."""
     wait, name, limit = max(
         (used + WINDOW_SECONDS / rate.per_minute - WINDOW_SECONDS, name, rate.per_minute)
         for name, rate, used in zip(_NAMES, rates, taken.used_seconds, strict=False)
     )
     allows, next_step = _WORDS[name]
-    return RateLimitedError(
+    return CallerLimitedError(
         f"{allows} {limit} request{'s' if limit > 1 else ''} a minute.",
+        caller,
         next_step=next_step,
         retry_after=max(0.0, wait),
         extra={"limit": limit},

@@ -18,7 +18,9 @@ import msgspec
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from patchbay.kernel.audit import services as audit
 from patchbay.lib import crypto
+from patchbay.lib.actor import system_actor
 from patchbay.products.gateway.contracts import Keeper
 from patchbay.products.gateway.models import FailedRequest, RequestBody, StoredAnswer
 from patchbay.products.gateway.queries.requests import KeptBody
@@ -37,6 +39,8 @@ log = structlog.get_logger(__name__)
 class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request that was refused or failed; `status` and `code` are what the client was told.
 
+    `requests` is how many alike it stands for (`failures.Refusals`).
+
     `tries` are what `queries.requests.TryView` reads: anything with those attributes.
     """
 
@@ -51,6 +55,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     user_id: str = ""
     tries: Sequence[Any] = ()
     latency_ms: int = 0
+    requests: int = 1
     created_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -77,7 +82,18 @@ class StoredIds(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 
 
-Note = Failure | Body | StoredIds
+class Overrun(msgspec.Struct, frozen=True, gc=False):
+    """A call whose provider counted more than was held for it: for the audit log."""
+
+    request_id: str
+    organisation_id: str
+    provider: str
+    model: str
+    held_micro: int
+    cost_micro: int
+
+
+Note = Failure | Body | StoredIds | Overrun
 
 
 @dataclass(slots=True)
@@ -117,6 +133,10 @@ class RequestLog:
     def note_stored(self, stored: StoredIds) -> None:
         """Keep who stores an answer."""
         self._note(stored, 0)
+
+    def note_overrun(self, overrun: Overrun) -> None:
+        """Have the audit log say that a call cost more than was held."""
+        self._note(overrun, 0)
 
     def flush(self, seconds: float = 10.0) -> bool:
         """Wait until what was noted is written or dropped, as a process does before it ends; tell whether it was."""
@@ -178,6 +198,9 @@ def write(notes: list[Note]) -> None:
         FailedRequest.objects.bulk_create(failures, ignore_conflicts=True)
         RequestBody.objects.bulk_create(bodies, ignore_conflicts=True)
         StoredAnswer.objects.bulk_create(stored, ignore_conflicts=True)
+        for note in notes:
+            if isinstance(note, Overrun):
+                _audit(note)
 
 
 def _failure_row(note: Failure) -> FailedRequest:
@@ -186,6 +209,17 @@ def _failure_row(note: Failure) -> FailedRequest:
     for name, length in (("message", 500), ("alias", 120), ("code", 60), ("door", 40)):
         values[name] = values[name].replace("\0", "")[:length]  # a client's text: PostgreSQL keeps no NUL
     return FailedRequest(**values)
+
+
+def _audit(note: Overrun) -> None:
+    audit.record(
+        actor=system_actor(note.organisation_id),
+        action="request.cost_more_than_held",
+        target_type="request",
+        target_id=note.request_id,
+        target_name=f"{note.provider}/{note.model}",
+        changes={"held_micro": note.held_micro, "cost_micro": note.cost_micro},
+    )
 
 
 def _stored_rows(note: StoredIds) -> list[StoredAnswer]:

@@ -13,6 +13,7 @@ from patchbay.kernel.usage.contracts import RARER, RecordView
 from patchbay.lib import crypto
 from patchbay.lib.errors import NotFoundError
 from patchbay.lib.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, encode_cursor, page_of
+from patchbay.products.gateway.contracts import PLUG_DOOR
 from patchbay.products.gateway.models import FailedRequest, RequestBody
 
 Outcome = Literal["all", "succeeded", "failed"]
@@ -48,6 +49,7 @@ class _Detail(msgspec.Struct, frozen=True):
 class RequestView:
     """One request of the log. `status` and `code` are what the client was told; `code` is empty for a success.
 
+    `requests` is how many alike a row stands for: refusals of one key and reason are gathered by the minute.
     `door` is the operation ("chat.completions"), `target` which model of which provider served it, `first_ms` the
     milliseconds to its first byte. `tokens` are counts by item of the price list, zeros left out.
     """
@@ -76,6 +78,7 @@ class RequestView:
     first_ms: int
     tries_made: int
     tries: tuple[TryView, ...]
+    requests: int = 1
 
     @property
     def failed(self) -> bool:
@@ -214,7 +217,7 @@ def _of_failure(row: FailedRequest) -> RequestView:
         code=row.code,
         message=row.message,
         door=row.door,
-        product="gateway",
+        product="plugs" if row.door == PLUG_DOOR else "gateway",
         model=row.alias,
         provider=tries[-1].provider if tries else "",
         target="",
@@ -232,4 +235,5 @@ def _of_failure(row: FailedRequest) -> RequestView:
         first_ms=0,
         tries_made=len(tries),
         tries=tries,
+        requests=row.requests,
     )

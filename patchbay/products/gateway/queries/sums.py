@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from django.db.models import Count, Max, QuerySet, TextField
+from django.db.models import Max, QuerySet, Sum, TextField
 from django.db.models.functions import Cast, Substr
 
 from patchbay.kernel.usage import queries as usage
@@ -107,7 +107,7 @@ def _of_usage(found_sums: Iterable[UsageSum]) -> Sums:
 def _of_failures(rows: QuerySet[FailedRequest]) -> Sums:
     grouped = rows.annotate(slot=_SLOT).order_by().values_list("organisation_id", "slot", "alias")
     sums = {}
-    for organisation, slot, model, errors in grouped.annotate(errors=Count("position")):
+    for organisation, slot, model, errors in grouped.annotate(errors=Sum("requests")):
         start = datetime.fromisoformat(f"{slot}0:00+00:00")
         row = sums[organisation, start, model] = empty_row(organisation, start, model)
         row.requests = row.errors = errors

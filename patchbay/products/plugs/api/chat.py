@@ -4,6 +4,7 @@ Our own chat page asks on `POST /plugs/{slug}/chat` with its session cookie; the
 """
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +13,9 @@ import msgspec
 import structlog
 
 from patchbay.lib.asgi.events import EventStream
-from patchbay.lib.asgi.request import Request, decode_json, json_bytes
+from patchbay.lib.asgi.request import ClientGoneError, Request, decode_json, json_bytes
 from patchbay.lib.asgi.responses import explain, respond
-from patchbay.lib.asgi.routing import Route
+from patchbay.lib.asgi.routing import CLIENT_CLOSED_REQUEST, Route
 from patchbay.lib.errors import (
     AppError,
     ConflictError,
@@ -24,17 +25,20 @@ from patchbay.lib.errors import (
     NotFoundError,
     RateLimitedError,
     UnavailableError,
+    from_exception,
     problem,
 )
 from patchbay.lib.ids import new_id
 from patchbay.lib.json_text import NUL_FAULT
 from patchbay.lib.pool import BlockingPool
-from patchbay.products.gateway.contracts import Act
+from patchbay.products.gateway.contracts import PLUG_DOOR, Act, Caller
 from patchbay.products.gateway.engine.calls import Engine
 from patchbay.products.gateway.engine.contracts import Delta
+from patchbay.products.gateway.engine.failures import note_failure
 from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
 from patchbay.products.gateway.engine.instance import ENGINE
 from patchbay.products.gateway.engine.limits import LIMITS, Limits
+from patchbay.products.gateway.engine.metrics import observe
 from patchbay.products.plugs.api import visitors
 from patchbay.products.plugs.api.answers import to_answer, to_citation
 from patchbay.products.plugs.api.shapes import ChatAnswer, ChatBody, DeltaOut
@@ -52,6 +56,20 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
+class Seen:
+    """What is known of a request by the time it is over, for the metrics and the request log."""
+
+    began: float
+    caller: Caller | None = None
+    answer: Answer | None = None
+    status: int = 200
+    error: AppError | None = None
+
+    def fail(self, error: AppError) -> None:
+        self.error, self.status = error, error.status
+
+
+@dataclass(slots=True)
 class Asking:
     """One question on its way; `retry` is its claim on an Idempotency-Key."""
 
@@ -59,6 +77,7 @@ class Asking:
     visitor: Visitor
     body: ChatBody
     asked_at: datetime
+    seen: Seen
     retry: Retry | None = None
 
 
@@ -80,11 +99,26 @@ class ChatDoor:
         await self._serve(request, lambda: visitors.by_session(request, self._pool))
 
     async def _serve(self, request: Request, identify: Callable[[], Awaitable[Visitor]]) -> None:
+        """Answer one request, then count it and, if it failed, note why; what it raises goes on."""
+        seen = Seen(time.monotonic())
+        try:
+            await self._ask(request, identify, seen)
+        except ClientGoneError:
+            seen.status = CLIENT_CLOSED_REQUEST
+            raise
+        except Exception as error:
+            seen.fail(from_exception(error))
+            raise
+        finally:
+            _tell(request, seen)
+
+    async def _ask(self, request: Request, identify: Callable[[], Awaitable[Visitor]], seen: Seen) -> None:
         visitor, headers = await self._limits.identify_and_take(identify, lambda who: who.caller)
+        seen.caller = visitor.caller
         request.answer_headers.extend(headers)
         raw, body = await _read_body(request)
         body.plugin_id = request.path_params.get("slug", body.plugin_id)
-        asking = Asking(request, visitor, body, datetime.now(UTC))
+        asking = Asking(request, visitor, body, datetime.now(UTC), seen)
         if (key := read_idempotency_key(request)) is None:
             await self._answer(asking)
             return
@@ -119,6 +153,7 @@ class ChatDoor:
             pool=self._pool,
         )
         async with opened as answer:
+            asking.seen.answer = answer
             if asking.body.stream:
                 await self._stream(asking, conversation, answer)
             else:
@@ -133,9 +168,11 @@ class ChatDoor:
                 async for piece in answer.pieces():
                     if not await _send_piece(stream, piece, conversation.plug.slug):
                         answer.client_left()
+                        asking.seen.status = CLIENT_CLOSED_REQUEST
                 await stream.send("done", await self._settle(asking, conversation, answer))
             except Exception as error:
                 known = explain(asking.request, error)
+                asking.seen.fail(known)
                 await stream.send("error", problem(known, request_id=asking.request.request_id))
 
     async def _settle(self, asking: Asking, conversation: Conversation, answer: Answer) -> ChatAnswer:
@@ -159,6 +196,31 @@ class ChatDoor:
         except Exception:
             log.exception("session not stored", request_id=asking.request.request_id)
         return whole
+
+
+def _tell(request: Request, seen: Seen) -> None:
+    seconds, answer = time.monotonic() - seen.began, seen.answer
+    call = answer.call if answer is not None else None
+    observe(
+        door=PLUG_DOOR,
+        model=answer.model if answer is not None else "",
+        status=seen.status,
+        seconds=seconds,
+        first_byte_seconds=call.first_seconds if call is not None else None,
+        usage=call.used if call is not None else None,
+        tries=len(call.tries) if call is not None else 0,
+    )
+    if seen.error is not None:
+        note_failure(
+            request.request_id,
+            seen.caller,
+            seen.error,
+            door=PLUG_DOOR,
+            status=seen.status,
+            seconds=seconds,
+            model=answer.model if answer is not None else "",
+            tries=call.tries if call is not None else (),
+        )
 
 
 async def _read_body(request: Request) -> tuple[bytes, ChatBody]:

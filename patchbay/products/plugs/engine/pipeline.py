@@ -23,16 +23,16 @@ from patchbay.products.plugs.engine.contracts import Answering, Citation, Prepar
 
 
 class Answer:
-    """An answer under way; made by `open_answer`. `model` is the one that answers."""
+    """An answer under way; made by `open_answer`. `model` is the one that answers, `call` the call to it."""
 
     def __init__(self, prepared: Prepared, call: Call, model: str) -> None:
         self.model = model
         self._reader = prepared.reader
-        self._call = call
+        self.call = call
 
     async def pieces(self) -> AsyncGenerator[Delta | Citation, None]:
         """Yield verified text and citations as the model writes."""
-        async with contextlib.aclosing(self._call.pieces()) as pieces:
+        async with contextlib.aclosing(self.call.pieces()) as pieces:
             async for events in pieces:
                 for text in read_texts(events):
                     for piece in self._reader.feed(text):
@@ -42,7 +42,7 @@ class Answer:
 
     def client_left(self) -> None:
         """Say that nobody waits any more; go on reading `pieces` and settle what was produced."""
-        self._call.client_left()
+        self.call.client_left()
 
     @property
     def verdict(self) -> Verdict:
@@ -50,15 +50,15 @@ class Answer:
 
     @property
     def usage(self) -> TokenUsage:
-        return self._call.usage
+        return self.call.usage
 
     @property
     def bill(self) -> Bill:
-        return self._call.bill
+        return self.call.bill
 
     async def settle(self, *, response: bytes | None = None) -> None:
         """Charge for the answer and keep `response` for a retry; returns after the commit."""
-        await self._call.settle(outcome=self.verdict.outcome, response=response)
+        await self.call.settle(outcome=self.verdict.outcome, response=response)
 
 
 @contextlib.asynccontextmanager

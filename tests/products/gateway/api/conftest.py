@@ -26,6 +26,7 @@ from patchbay.products.gateway.providers import http
 from patchbay.products.gateway.queries import catalogue
 from tests.asgi import Answer, call
 from tests.fakes.meter import FakeMeter
+from tests.fakes.notes import Notes, take_notes
 from tests.fakes.provider import PRICES
 from tests.fakes.upstream import Upstream, upstream
 from tests.fakes.upstream.vendors import Kind
@@ -46,20 +47,6 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 SILENCE_SECONDS = 0.3
 _CLIENT = ("leave_when", "leaving", "stuck_when")
-
-
-class Notes:
-    """Stands in for the request log."""
-
-    def __init__(self) -> None:
-        self.failures: list[Any] = []
-        self.bodies: list[Any] = []
-
-    def note_failure(self, failure: Any) -> None:
-        self.failures.append(failure)
-
-    def note_body(self, body: Any) -> None:
-        self.bodies.append(body)
 
 
 @dataclass
@@ -137,6 +124,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> AsyncIterator
         monkeypatch.setattr(catalogue, "find_cached_catalogue", made.catalogue)
         monkeypatch.setattr(plans, "find_cached_prices", lambda name: PRICES)
         monkeypatch.setattr(visits, "REQUEST_LOG", made.notes)
+        take_notes(monkeypatch, made.notes)
         before = asyncio.all_tasks()
         yield made
         client = http.client()

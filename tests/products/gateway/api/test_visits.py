@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.products.gateway.engine import metrics
+from patchbay.products.gateway.engine import failures, metrics
 from tests.asgi import call
 from tests.fakes.upstream import Fault
 from tests.products.gateway.api.conftest import PATHS, House
@@ -72,12 +72,32 @@ async def test_without_credits_a_request_is_noted_and_without_a_key_it_is_only_c
     assert len(house.notes.failures) == 1
 
 
-async def test_requests_beyond_the_rate_fill_no_log(house: House) -> None:
+async def test_requests_beyond_the_rate_are_noted_but_fill_no_log(house: House) -> None:
     house.add_key("sme_live_slow", "org_3", requests_per_minute=1)
     model = house.alias("m-slow", ("openai", "gpt"))
-    answers = [await house.ask("chat", model, secret="sme_live_slow") for _ in range(3)]
-    assert [answer.status for answer in answers] == [200, 429, 429]
-    assert not house.notes.failures
+    answers = [await house.ask("chat", model, secret="sme_live_slow") for _ in range(5)]
+    assert [answer.status for answer in answers] == [200, 429, 429, 429, 429]
+    [first] = house.notes.failures
+    assert (first.request_id, first.status, first.code) == (answers[1].headers["x-request-id"], 429, "rate_limited")
+    assert (first.organisation_id, first.key_id, first.requests) == ("org_3", "key_sme_live_slow", 1)
+    failures.REFUSALS.flush()
+    assert (house.notes.failures[1].request_id, house.notes.failures[1].requests) == (
+        answers[2].headers["x-request-id"],
+        3,
+    )
+
+
+async def test_a_list_of_models_is_counted_and_its_refusals_are_noted(house: House) -> None:
+    def counted(status: str) -> float:
+        return count(metrics.SECONDS, "models", "", status)
+
+    house.add_key("sme_live_slow", "org_3", requests_per_minute=2)
+    before = counted("200"), counted("404"), counted("429")
+    headers = {"authorization": "Bearer sme_live_slow"}
+    for path in ("/v1/models", "/v1/models/none", "/v1/models"):
+        await call(house.app, "GET", path, headers=headers)
+    assert (counted("200"), counted("404"), counted("429")) == (before[0] + 1, before[1] + 1, before[2] + 1)
+    assert [(each.door, each.status) for each in house.notes.failures] == [("models", 404), ("models", 429)]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -57,6 +57,19 @@ def test_successes_and_failures_are_one_list_newest_first() -> None:
     assert page.next_cursor is None
 
 
+def test_a_row_that_stands_for_many_counts_as_many() -> None:
+    failure(requests=40, status=429, code="rate_limited")
+    failure()
+    success()
+    [gathered] = [view for view in queries.list_requests(ORGANISATION).data if view.requests > 1]
+    assert (gathered.requests, gathered.status) == (40, 429)
+    since = NOW - timedelta(hours=1)
+    for _ in range(2):  # from the live tail, then from the rows that sum it up
+        seen = queries.overview(ORGANISATION, since=since, until=NOW + timedelta(hours=1), step=timedelta(hours=1))
+        assert (seen.total.requests, seen.total.errors) == (42, 41)
+        rollup.roll_up()
+
+
 def test_pages_join_without_gap_or_repetition_whatever_is_mixed() -> None:
     ids = [success() if number % 3 else failure() for number in range(20)]
     seen: list[str] = []

@@ -26,6 +26,7 @@ from tests.asgi import Answer, call
 from tests.fakes.answering import FakeAnswering
 from tests.fakes.meter import FakeMeter
 from tests.fakes.model import FakeModel
+from tests.fakes.notes import Notes, take_notes
 
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,6 +42,7 @@ class World:
     key: CreatedKey
     meter: FakeMeter = field(default_factory=FakeMeter)
     answering: FakeAnswering = field(default_factory=FakeAnswering)
+    notes: Notes = field(default_factory=Notes)
     pool: BlockingPool = field(default_factory=lambda: BlockingPool("test", threads=2, queue=8))
 
     def __post_init__(self) -> None:
@@ -82,7 +84,9 @@ def name_model(settings: Any, monkeypatch: pytest.MonkeyPatch, model: str, base_
 def world(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(registry, "_local", dict(registry._local))
     actor = factories.owner()
-    return World(actor, make_plug(actor.organisation_id, "terms"), factories.key(actor))
+    made = World(actor, make_plug(actor.organisation_id, "terms"), factories.key(actor))
+    take_notes(monkeypatch, made.notes)
+    return made
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from patchbay.kernel.plans.contracts import Quantities
 from patchbay.lib.money import to_text
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway import errors
+from patchbay.products.gateway.contracts import OFFLINE_MODEL, PLUG_DOOR
+from patchbay.products.gateway.engine import metrics
 from patchbay.products.plugs.models import ChatMessage, ChatSession, Plug
 from patchbay.products.plugs.services import sessions
 from tests import factories
@@ -190,6 +192,27 @@ async def test_too_many_requests_are_refused_with_headers(world: World) -> None:
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.headers["ratelimit-policy"] == f'"plan";q={limit};w=60'
     assert len(world.meter.charges) == limit
+    await world.ask()
+    [noted] = world.notes.failures
+    assert (noted.request_id, noted.status, noted.door) == (refused.headers["x-request-id"], 429, PLUG_DOOR)
+    assert (noted.organisation_id, noted.key_id) == (world.actor.organisation_id, world.key.key.id)
+
+
+async def test_every_question_is_counted_once_by_how_it_ended(world: World) -> None:
+    def count(status: str, model: str = OFFLINE_MODEL) -> int:
+        histogram = metrics.SECONDS.values.get((PLUG_DOOR, model, status))
+        return 0 if histogram is None else sum(histogram.buckets)
+
+    before = count("200"), count("502"), count("401", "")
+    await world.ask()
+    await world.ask(stream=True)
+    world.answers("a", error=errors.ModelBrokenError())
+    broken = await world.ask(stream=True)
+    await world.ask(secret="nonsense")
+    assert (count("200"), count("502"), count("401", "")) == (before[0] + 2, before[1] + 1, before[2] + 1)
+    [noted] = world.notes.failures
+    assert (noted.request_id, noted.status, noted.code) == (broken.headers["x-request-id"], 502, "model_broken")
+    assert noted.alias == OFFLINE_MODEL
 
 
 async def test_without_credits_the_model_is_not_called(world: World) -> None:

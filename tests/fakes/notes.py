@@ -1,0 +1,28 @@
+"""A request log in memory."""
+
+from typing import Any
+
+import pytest
+
+from patchbay.products.gateway.engine import failures
+from patchbay.products.gateway.engine.failures import Refusals
+
+
+class Notes:
+    """Stands in for the request log."""
+
+    def __init__(self) -> None:
+        self.failures: list[Any] = []
+        self.bodies: list[Any] = []
+
+    def note_failure(self, failure: Any) -> None:
+        self.failures.append(failure)
+
+    def note_body(self, body: Any) -> None:
+        self.bodies.append(body)
+
+
+def take_notes(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> None:
+    """Let failures be noted there, gathered as they are for the real one."""
+    monkeypatch.setattr(failures, "REQUEST_LOG", notes)
+    monkeypatch.setattr(failures, "REFUSALS", Refusals(notes.note_failure))
