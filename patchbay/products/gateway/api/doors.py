@@ -26,6 +26,7 @@ from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency
 from patchbay.products.gateway.engine.limits import Limits
 from patchbay.products.gateway.engine.stored import follow_references
 from patchbay.products.gateway.engine.terms import Terms, find_terms
+from patchbay.products.gateway.engine.unpriced import leave_to_own
 from patchbay.products.gateway.wire.contracts import Wire
 
 BODY_LIMIT = 32 * 1024 * 1024
@@ -99,6 +100,8 @@ class Door:
         terms = visit.terms = await find_terms(ask.caller, ask.head.model, self._shared.pool)
         if ask.head.references:
             terms = await follow_references(self._shared.engine, ask, terms, self._shared.pool)
+        if ask.head.unpriced:
+            terms = leave_to_own(ask, terms)
         seconds = wanted_seconds(request.header(HEADER), terms.alias)
         key = cache_key(ask) if seconds else None
         if key is None:

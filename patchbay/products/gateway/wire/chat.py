@@ -34,6 +34,8 @@ MAX_CHOICES = 128
 _LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 _TEXT_PARTS = frozenset({"text", "refusal", "input_audio"})
 """Parts whose tokens their bytes bound; sound is at least 1 kB a second and ten tokens."""
+PLAIN_TIERS = frozenset({"auto", "default", "flex"})
+"""Service tiers of OpenAI that cost no more than the standard one (flex: less)."""
 _OWN_TOOLS = frozenset({"function", "custom"})
 
 
@@ -66,6 +68,7 @@ class _Request(msgspec.Struct, gc=False):
     tools: list[_Tool] | None = None
     functions: list[Any] | None = None
     web_search_options: Any = None
+    service_tier: str | None = None
 
 
 class _PromptDetails(msgspec.Struct, gc=False):
@@ -174,6 +177,7 @@ class ChatWire:
             images=images,
             opaque=opaque,
             include_usage=request.stream_options is not None and bool(request.stream_options.include_usage),
+            unpriced=_unpriced(request),
         )
 
     def prepare(self, body: bytes, head: Head, target: Target) -> bytes:
@@ -342,6 +346,18 @@ def _attachments(request: _Request) -> tuple[int, bool]:
     if request.tools and not opaque:
         opaque = any(tool.type not in _OWN_TOOLS for tool in request.tools)
     return images, opaque
+
+
+def _unpriced(request: _Request) -> str:
+    """Return the field for which OpenAI charges more than tokens, or that is not known to cost no more."""
+    if request.service_tier is not None and request.service_tier not in PLAIN_TIERS:
+        return "service_tier"
+    if request.web_search_options is not None:
+        return "web_search_options"
+    for number, tool in enumerate(request.tools or ()):
+        if tool.type not in _OWN_TOOLS:
+            return f"tools[{number}]"
+    return ""
 
 
 def _size(text: _Text) -> int:

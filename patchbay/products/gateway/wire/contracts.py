@@ -85,7 +85,8 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     provider holds (a stored answer, a file, a tool that the provider runs), so that nothing here bounds its prompt.
     `include_usage`: the client of a stream asked for its usage event. `refers`: it goes on from an answer that a
     provider stored (`previous_response_id`, `conversation`), which only that provider can; `references` are those ids
-    of such things that came with an answer.
+    of such things that came with an answer. `unpriced` names a field for which a provider charges more than tokens: a
+    faster tier, a search, a container; "" when there is none.
     """
 
     model: str
@@ -98,6 +99,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     include_usage: bool = False
     refers: bool = False
     references: tuple[Reference, ...] = ()
+    unpriced: str = ""
 
 
 @dataclass(frozen=True, slots=True)

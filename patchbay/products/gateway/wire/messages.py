@@ -28,6 +28,14 @@ BYTES_PER_TOKEN = 4
 """For what was written but never counted, because the stream was cut."""
 _MEASURED_BLOCKS = frozenset({"text", "tool_use", "thinking", "redacted_thinking", "search_result"})
 """Blocks whose tokens their bytes bound."""
+_PLAIN_VALUES: dict[str, tuple[str, ...]] = {
+    "service_tier": ("auto", "standard_only"),
+    "speed": ("standard",),
+    "inference_geo": ("global",),
+}
+"""What these fields may say at the usual price; a tier that was bought beforehand costs no more by the token."""
+_PLAIN_TOOLS = ("bash_", "text_editor_", "computer_", "memory_", "web_fetch_", "tool_search_tool_", "mcp_toolset")
+"""Beginnings of the types of tools that cost their tokens alone; searches and containers are charged apart."""
 
 
 class _Source(msgspec.Struct, gc=False):
@@ -58,6 +66,9 @@ class _Request(msgspec.Struct, gc=False):
     tools: list[_Tool] | None = None
     mcp_servers: list[Any] | None = None
     container: Any = None
+    service_tier: str | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
@@ -133,6 +144,7 @@ class MessagesWire:
             opaque=opaque,
             include_usage=True,
             refers=request.container is not None,
+            unpriced=_unpriced(request),
         )
 
     def prepare(self, body: bytes, head: Head, target: Target) -> bytes:
@@ -243,6 +255,18 @@ def _attachments(request: _Request) -> tuple[int, bool]:
                 images, opaque = images + more, opaque or hidden
     opaque = opaque or any(tool.type not in (None, "custom") for tool in request.tools or ())
     return images, opaque
+
+
+def _unpriced(request: _Request) -> str:
+    """Return the field for which Anthropic charges more than tokens, or that is not known to cost no more."""
+    for name, plain in _PLAIN_VALUES.items():
+        value = getattr(request, name)
+        if value is not None and value not in plain:
+            return name
+    for number, tool in enumerate(request.tools or ()):
+        if tool.type not in (None, "custom") and not tool.type.startswith(_PLAIN_TOOLS):
+            return f"tools[{number}]"
+    return ""
 
 
 def _block_attachments(block: _Block) -> tuple[int, bool]:

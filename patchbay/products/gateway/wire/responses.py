@@ -12,6 +12,7 @@ import msgspec
 from patchbay.lib.errors import AppError, FieldError
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import openai_errors
+from patchbay.products.gateway.wire.chat import PLAIN_TIERS
 from patchbay.products.gateway.wire.contracts import (
     Format,
     Head,
@@ -34,6 +35,16 @@ from patchbay.products.gateway.wire.sse import write_event
 
 _REFERENCES = ("previous_response_id", "conversation", "prompt")
 _OWN_TOOLS = frozenset({"function", "custom"})
+_PLAIN_TOOLS = _OWN_TOOLS | {
+    "mcp",
+    "computer",
+    "computer_use_preview",
+    "local_shell",
+    "apply_patch",
+    "tool_search",
+    "namespace",
+}
+"""Tools that cost their tokens alone; searches, containers and pictures are charged apart."""
 _MEASURED_ITEMS = frozenset(
     {
         "message",
@@ -70,6 +81,7 @@ class _Request(msgspec.Struct, gc=False):
     conversation: Any = None
     prompt: Any = None
     background: bool | None = None
+    service_tier: str | None = None
 
 
 class _InputDetails(msgspec.Struct, gc=False):
@@ -160,6 +172,7 @@ class ResponsesWire:
             include_usage=True,
             refers=refers,
             references=_references(request) if refers else (),
+            unpriced=_unpriced(request),
         )
 
     def prepare(self, body: bytes, head: Head, target: Target) -> bytes:
@@ -223,6 +236,16 @@ def _stored(answer: _Answer | _Ended) -> tuple[str, ...]:
     if answer.store is False or not answer.id:
         return ()
     return (answer.id, *(item.id for item in answer.output or () if item.id))
+
+
+def _unpriced(request: _Request) -> str:
+    """Return the field for which OpenAI charges more than tokens, or that is not known to cost no more."""
+    if request.service_tier is not None and request.service_tier not in PLAIN_TIERS:
+        return "service_tier"
+    for number, tool in enumerate(request.tools or ()):
+        if tool.type not in _PLAIN_TOOLS:
+            return f"tools[{number}]"
+    return ""
 
 
 def _references(request: _Request) -> tuple[Reference, ...]:
