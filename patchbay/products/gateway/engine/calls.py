@@ -29,6 +29,7 @@ from patchbay.products.gateway.engine.caching import Kept, ResponseCache
 from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
 from patchbay.products.gateway.engine.local import LocalAnswer
 from patchbay.products.gateway.engine.metering import Charge, Meter
+from patchbay.products.gateway.engine.overruns import NOTHING, Bound, Overruns, credible
 from patchbay.products.gateway.engine.pricing import Bill, bill_of
 from patchbay.products.gateway.engine.prompt_size import prompt_bytes
 from patchbay.products.gateway.engine.routing.router import Place, Router
@@ -81,6 +82,7 @@ class Engine:
         self.router = router or Router()
         self.cache = cache or ResponseCache()
         self.stored = stored or StoredAnswers()
+        self.overruns = Overruns()
         self.left = 0
         self.open = 0
 
@@ -124,6 +126,8 @@ class Call:
         self._ask = ask
         self._terms = terms
         self._hold: Any = None
+        self._held_micro = 0
+        self._bound = NOTHING
         self._place: Place[Whole | Begun] | None = None
         self._usage: TokenUsage | None = None
         self._bill: Bill | None = None
@@ -197,9 +201,13 @@ class Call:
             await self._hold_what_is_left(prompt_bound)
 
     async def _hold_for(self, prompt_tokens: int, output_tokens: int) -> Any:
-        prices = self._terms.prices
-        amount = prices.worst_micro(prompt_tokens=prompt_tokens, completion_tokens=output_tokens)
-        return await self._engine.meter.hold(self._ask.caller, amount)
+        more = self._engine.overruns.most(self._terms.alias.targets)
+        amount = self._terms.prices.worst_micro(
+            prompt_tokens=prompt_tokens + more.prompt, completion_tokens=output_tokens + more.completion
+        )
+        hold = await self._engine.meter.hold(self._ask.caller, amount)
+        self._held_micro, self._bound = amount, Bound(prompt_tokens, output_tokens)
+        return hold
 
     async def _hold_what_is_left(self, prompt_bound: int) -> None:
         """Hold for a shorter answer: the client set no limit, so the last credits buy as much as they can."""
@@ -313,7 +321,7 @@ class Call:
             self.final = reader.final()
         elif not self._cut:
             raise ModelBrokenError("The model's answer ended before it was whole; nothing was charged.", retry_after=1)
-        self._usage = reader.usage or self._estimate(reader.produced_bytes())
+        self._usage = credible(reader.usage) or self._estimate(reader.produced_bytes())
 
     def client_left(self) -> None:
         """Say that nobody waits any more: by the organisation's rule, read on for a while or stop here."""
@@ -346,7 +354,7 @@ class Call:
             result = self._served.result
             if not isinstance(result, Whole):
                 raise RuntimeError("The stream has not ended.")
-            self._usage = result.reading.usage or self._estimate(result.reading.produced_bytes)
+            self._usage = credible(result.reading.usage) or self._estimate(result.reading.produced_bytes)
         return self._usage
 
     @property
@@ -368,6 +376,16 @@ class Call:
             keeper = Keeper(served.target.provider.id, served.key.id if served.key else "")
             await self._engine.stored.note(self._ask.caller.organisation_id, stored, keeper)
         bill, target = self.bill, served.target
+        if bill.cost_micro > self._held_micro:
+            self._engine.overruns.note(
+                target,
+                self.usage,
+                self._bound,
+                act=self._ask.act,
+                caller=self._ask.caller,
+                held_micro=self._held_micro,
+                cost_micro=bill.cost_micro,
+            )
         hold, self._hold = self._hold, None  # from here on the writer owns it
         await self._engine.meter.settle(
             Charge(
