@@ -2,12 +2,14 @@
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from patchbay.lib.charts import Chart, Series, stack
 from patchbay.lib.errors import AppError, ForbiddenError, NotFoundError, from_exception
 from patchbay.web.errors import came_from
 
@@ -50,13 +52,24 @@ class ExampleForm(forms.Form):
     name = forms.CharField(help_text="Say where it will be used.", error_messages={"required": "Enter a name."})
     secret = forms.CharField(widget=forms.PasswordInput, error_messages={"required": "Enter a password."})
     choice = forms.ChoiceField(choices=[("a", "First"), ("b", "Second")], error_messages={"required": "Choose one."})
+    agreed = forms.BooleanField(label="Keep what was said", help_text="Says what ticking it does.")
 
 
 def components(request: HttpRequest) -> HttpResponse:
     """Every component with its states; only in development (`urls.py`)."""
     refused = ExampleForm({}, auto_id="refused_%s")
     refused.add_error(None, "The form as a whole is refused.")
-    return render(request, "components.html", {"form": ExampleForm(initial={"choice": "a"}), "refused": refused})
+    shown = {"form": ExampleForm(initial={"choice": "a"}), "refused": refused, "chart": _example_chart()}
+    return render(request, "components.html", shown)
+
+
+def _example_chart() -> Chart:
+    hours = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(12)]
+    series = (Series("succeeded", "si"), Series("failed", "sx"))
+    values = [(40 + 7 * hour, hour % 4) for hour in range(12)]
+    return stack(
+        "How many were there?", "requests", series=series, starts=hours, values=values, step=timedelta(hours=1)
+    )
 
 
 def _page(error: AppError, *, back: str = "") -> HttpResponse:

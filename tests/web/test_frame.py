@@ -119,3 +119,6 @@ def test_every_component_is_shown_to_developers_alone(client: Client, rf: Reques
     assert "<c-" not in page
     assert page.count('aria-invalid="true"') >= 2
     assert "Enter a password." in page
+    assert page.count("Says what ticking it does.") == 2
+    assert page.count('class="col"') == 12
+    assert page.count('<th scope="row">') == 12, "a chart's values stand in a table too"

@@ -1,8 +1,10 @@
 """The doors of this process, and their rows in the one table of raw routes."""
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
-from patchbay.lib.asgi.routing import Route
+from patchbay.lib.asgi.request import Request
+from patchbay.lib.asgi.routing import Handler, Route
 from patchbay.lib.errors import (
     AppError,
     ConflictError,
@@ -34,9 +36,29 @@ OPENAI_HEADERS = (b"openai-beta",)
 ANTHROPIC_HEADERS = (b"anthropic-version", b"anthropic-beta")
 
 
+class _Door(Protocol):
+    """What a route needs of a door besides what serves it."""
+
+    async def respond_error(self, request: Request, error: AppError) -> None: ...
+
+
 def make_routes(shared: Shared) -> Sequence[Route]:
     """Return the gateway's routes over one engine."""
     return (*_openai_routes(shared), *_anthropic_routes(shared), *_model_routes(shared))
+
+
+def _route(method: str, path: str, serve: Handler, door: _Door, operation_id: str, summary: str, **more: Any) -> Route:
+    """Return a route of a key that may ask; what fails is told as the door tells it."""
+    fixed: dict[str, Any] = {"permission": "ask", "tag": "models", "errors": ERRORS}
+    return Route(
+        method,
+        path,
+        serve,
+        operation_id=operation_id,
+        summary=summary,
+        respond_error=door.respond_error,
+        **fixed | more,
+    )
 
 
 def _openai_routes(shared: Shared) -> Sequence[Route]:
@@ -44,43 +66,34 @@ def _openai_routes(shared: Shared) -> Sequence[Route]:
     responses = Door(WIRES["responses"], shared, operation="responses", passed=OPENAI_HEADERS)
     embeddings = Door(WIRES["embeddings"], shared, operation="embeddings", passed=OPENAI_HEADERS)
     return (
-        Route(
+        _route(
             "POST",
             "/v1/chat/completions",
             chat.serve,
-            operation_id="create_chat_completion",
-            summary="Complete a chat, in the OpenAI format",
-            permission="ask",
-            tag="models",
+            chat,
+            "create_chat_completion",
+            "Complete a chat, in the OpenAI format",
             request=shapes.ChatCompletionBody,
             streams=True,
-            errors=ERRORS,
-            respond_error=chat.respond_error,
         ),
-        Route(
+        _route(
             "POST",
             "/v1/responses",
             responses.serve,
-            operation_id="create_response",
-            summary="Respond, in the OpenAI format",
-            permission="ask",
-            tag="models",
+            responses,
+            "create_response",
+            "Respond, in the OpenAI format",
             request=shapes.ResponsesBody,
             streams=True,
-            errors=ERRORS,
-            respond_error=responses.respond_error,
         ),
-        Route(
+        _route(
             "POST",
             "/v1/embeddings",
             embeddings.serve,
-            operation_id="create_embeddings",
-            summary="Embed texts, in the OpenAI format",
-            permission="ask",
-            tag="models",
+            embeddings,
+            "create_embeddings",
+            "Embed texts, in the OpenAI format",
             request=shapes.EmbeddingsBody,
-            errors=ERRORS,
-            respond_error=embeddings.respond_error,
         ),
     )
 
@@ -89,31 +102,25 @@ def _anthropic_routes(shared: Shared) -> Sequence[Route]:
     messages = Door(WIRES["messages"], shared, operation="messages", passed=ANTHROPIC_HEADERS)
     count = CountDoor(shared, passed=ANTHROPIC_HEADERS)
     return (
-        Route(
+        _route(
             "POST",
             "/v1/messages",
             messages.serve,
-            operation_id="create_message",
-            summary="Answer messages, in the Anthropic format",
-            permission="ask",
-            tag="models",
+            messages,
+            "create_message",
+            "Answer messages, in the Anthropic format",
             request=shapes.MessagesBody,
             streams=True,
-            errors=ERRORS,
-            respond_error=messages.respond_error,
         ),
-        Route(
+        _route(
             "POST",
             "/v1/messages/count_tokens",
             count.serve,
-            operation_id="count_tokens",
-            summary="Count the tokens of messages, in the Anthropic format",
-            permission="ask",
-            tag="models",
+            count,
+            "count_tokens",
+            "Count the tokens of messages, in the Anthropic format",
             request=shapes.CountTokensBody,
             response=shapes.TokenCountOut,
-            errors=ERRORS,
-            respond_error=count.respond_error,
         ),
     )
 
@@ -122,42 +129,37 @@ def _model_routes(shared: Shared) -> Sequence[Route]:
     models = ModelsDoor(shared)
     playground = PageDoor(WIRES["chat"], shared, operation="chat")
     return (
-        Route(
+        _route(
             "POST",
             "/gateway/playground/completions",
             playground.serve,
-            operation_id="create_playground_completion",
-            summary="Complete a chat from the playground",
+            playground,
+            "create_playground_completion",
+            "Complete a chat from the playground",
             permission="session",
-            tag="models",
             request=shapes.ChatCompletionBody,
             streams=True,
-            errors=ERRORS,
             documented=False,
-            respond_error=playground.respond_error,
         ),
-        Route(
+        _route(
             "GET",
             "/v1/models",
             models.list_all,
-            operation_id="list_models",
-            summary="List the models that a client may name",
-            permission="ask",
-            tag="models",
+            models,
+            "list_models",
+            "List the models that a client may name",
             response=shapes.ModelListOut,
-            respond_error=models.respond_error,
+            errors=(),
         ),
-        Route(
+        _route(
             "GET",
             "/v1/models/{model:path}",
             models.get,
-            operation_id="get_model",
-            summary="Read one model",
-            permission="ask",
-            tag="models",
+            models,
+            "get_model",
+            "Read one model",
             response=shapes.ModelOut,
             errors=(NotFoundError,),
-            respond_error=models.respond_error,
         ),
     )
 
