@@ -51,6 +51,7 @@ def _lifespan(after_startup: Step | None) -> tuple[list[Step], list[Step]]:
     from patchbay.kernel.keys import services as keys
     from patchbay.kernel.usage import runtime
     from patchbay.lib.shared import state
+    from patchbay.products.gateway.engine.failures import REFUSALS
 
     follower = state.make_follower()
 
@@ -62,6 +63,7 @@ def _lifespan(after_startup: Step | None) -> tuple[list[Step], list[Step]]:
                 await state.link().ready()
 
     async def stop() -> None:
+        REFUSALS.flush()
         await asyncio.to_thread(keys.flush_last_use)
         await asyncio.to_thread(runtime.stop)
         if follower is not None:

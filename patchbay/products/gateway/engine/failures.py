@@ -6,7 +6,6 @@ model and reason the first is noted at once; the others of its minute become one
 """
 
 import asyncio
-import atexit
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -62,7 +61,7 @@ class Refusals:
             self._end_in_time()
 
     def flush(self) -> None:
-        """Write what was gathered, as a process does before it ends."""
+        """Write what was gathered, as a server does when it ends."""
         while self._windows:
             self._end_first()
 
@@ -95,7 +94,6 @@ class Refusals:
 REFUSALS = Refusals(lambda failure: REQUEST_LOG.note_failure(failure))
 """This process's."""
 os.register_at_fork(after_in_child=REFUSALS.forget)
-atexit.register(REFUSALS.flush)  # before the request log writes its last, which was registered earlier
 
 
 def note_failure(

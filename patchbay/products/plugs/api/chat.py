@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
+from patchbay.lib.asgi.channel import ClientGoneError
 from patchbay.lib.asgi.events import EventStream
-from patchbay.lib.asgi.request import ClientGoneError, Request, decode_json, json_bytes
+from patchbay.lib.asgi.request import Request, decode_json, json_bytes
 from patchbay.lib.asgi.responses import explain, respond
 from patchbay.lib.asgi.routing import CLIENT_CLOSED_REQUEST, Route
 from patchbay.lib.errors import (

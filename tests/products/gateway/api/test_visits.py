@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.products.gateway.engine import failures, metrics
+from patchbay.products.gateway.engine import failures, metrics, registry
 from tests.asgi import call
 from tests.fakes.upstream import Fault
 from tests.products.gateway.api.conftest import PATHS, House
@@ -87,7 +87,11 @@ async def test_requests_beyond_the_rate_are_noted_but_fill_no_log(house: House) 
     )
 
 
-async def test_a_list_of_models_is_counted_and_its_refusals_are_noted(house: House) -> None:
+async def test_a_list_of_models_is_counted_and_its_refusals_are_noted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "list_local_names", lambda organisation_id: [])
+
     def counted(status: str) -> float:
         return count(metrics.SECONDS, "models", "", status)
 

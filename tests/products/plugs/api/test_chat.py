@@ -206,7 +206,7 @@ async def test_every_question_is_counted_once_by_how_it_ended(world: World) -> N
     before = count("200"), count("502"), count("401", "")
     await world.ask()
     await world.ask(stream=True)
-    world.answers("a", error=errors.ModelBrokenError())
+    world.answers("a", "b", error=errors.ModelBrokenError(), fail_after=1)
     broken = await world.ask(stream=True)
     await world.ask(secret="nonsense")
     assert (count("200"), count("502"), count("401", "")) == (before[0] + 2, before[1] + 1, before[2] + 1)
