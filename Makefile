@@ -75,7 +75,7 @@ chaos: $(STAMP)/dev ## kill the server 100 times under load and count the money
 	@$(BIN)/python -m benchmarks.chaos
 chaos-processes: $(STAMP)/dev $(STAMP)/debian ## the same over four processes, PostgreSQL and Redis: one of them is killed, or all
 	@$(BIN)/python -m benchmarks.chaos --database postgres --workers 4
-fire: $(STAMP)/dev $(STAMP)/debian ## 1,000 calls at once by every route over four processes against a small balance, on both databases
+fire: $(STAMP)/dev $(STAMP)/debian ## 1,940 calls at once by every route over four processes against balances and caps that do not last, on both databases
 	@$(BIN)/python -m benchmarks.fire --database sqlite
 	@$(BIN)/python -m benchmarks.fire --database postgres
 

@@ -44,12 +44,11 @@ async def _load_and_kill(instance: Instance, key: str, tally: Tally, *, workers:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(tally.working.wait(), LOAD_SECONDS)
     await asyncio.sleep(random.uniform(0, LEAST_WORK))
+    kills_one = workers > 1 and random.random() < 0.5
+    await asyncio.to_thread(instance.kill_one if kills_one else instance.kill)
     tally.kills.append(time.time())
-    if workers > 1 and random.random() < 0.5:
-        await asyncio.to_thread(instance.kill_one)
+    if kills_one:
         await asyncio.sleep(random.uniform(0, LEAST_WORK))
-    else:
-        await asyncio.to_thread(instance.kill)
     stop.set()
     await loading
 
@@ -150,7 +149,7 @@ def judge(kills: int, tally: Tally, audit: dict[str, object]) -> dict[str, int]:
     print(f"  answered {len(tally.answered)}: {dict(tally.kinds)}; cut off {tally.cut}, other {dict(tally.other)}")
     unanswered = {str(request_id): float(str(at)) for request_id, _, at in records if request_id not in tally.answered}
     before = max((_seconds_to_kill(at, tally.kills) for at in unanswered.values()), default=0.0)
-    print(f"  records without an answer: {len(unanswered)}, written at most {before:.2f} s before a kill was sent")
+    print(f"  records without an answer: {len(unanswered)}, written at most {before:.2f} s before a kill was done")
     print(f"  of them answered again from the record, not charged again: {tally.replayed}")
     never = len(tally.waiting) + len(tally.later)
     print(f"  never answered: {never}; ledger faults: {audit['faults']}; leased: {audit['leased']}")
@@ -172,8 +171,8 @@ def judge(kills: int, tally: Tally, audit: dict[str, object]) -> dict[str, int]:
 
 
 def _seconds_to_kill(at: float, kills: list[float]) -> float:
-    """Return how long before the next kill that was; nothing for what a process wrote while it was being killed."""
-    return min((kill - at for kill in kills if kill >= at), default=0.0)
+    """Return how long before the next kill that was; infinite when there was none, which nothing excuses."""
+    return min((kill - at for kill in kills if kill >= at), default=float("inf"))
 
 
 @contextlib.contextmanager

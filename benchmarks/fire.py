@@ -66,10 +66,13 @@ Prices = Mapping[Route, Price]
 
 @dataclass
 class Seen:
-    """What the clients of one organisation saw; `served` are the answers that came whole, by request id."""
+    """What the clients of one organisation saw; `served` are the answers that came whole, by request id.
+
+    `refused` counts refusals by the hold that they name: of a provider that counts more than was held, it grows.
+    """
 
     served: dict[str, Route] = field(default_factory=dict)
-    refused: Counter[Route] = field(default_factory=Counter)
+    refused: Counter[int] = field(default_factory=Counter)
     put_off: int = 0
     other: Counter[str] = field(default_factory=Counter)
 
@@ -89,7 +92,7 @@ async def ask(port: int, key: str, route: Route, seen: Seen) -> Answer:
     if answer.status == 200 and answer.complete and route.ending in answer.body:
         seen.served[answer.request_id] = route
     elif answer.status == 402:
-        seen.refused[route] += 1
+        seen.refused[_held(answer)] += 1
     else:
         seen.other[f"{answer.status} {route.path}: {answer.body[-200:]!r}"] += 1
     return answer
@@ -277,7 +280,7 @@ def judge(seen: dict[str, Seen], audit: dict[str, Any], prices: Prices, caps: Ma
         if name in ("probe", "empty"):
             continue
         refused, put_off = seen[name].refused.total(), seen[name].put_off
-        least = min((prices[route].hold for route in seen[name].refused), default=0)
+        least = min(seen[name].refused, default=0)
         print(
             f"  {name:>8}: served {len(seen[name].served)}, refused {refused}, put off {put_off} times; "
             f"{left:,} micro-credits left, the smallest hold that was refused {least:,}"
@@ -318,7 +321,7 @@ def _judge_one(
         + abs(found["granted"] - spent - found["available"]),
         served_uncharged=sum(not is_exact(*each) for each in seen.served.items()),
         charged_unserved=sum(each not in seen.served for each in records),
-        refused_wrongly=sum(count for route, count in seen.refused.items() if prices[route].hold <= left),
+        refused_wrongly=sum(count for hold, count in seen.refused.items() if hold <= left),
         lost_micro=sum(loss.values()) if pays_all else 0,
         other=seen.other.total(),
     )
