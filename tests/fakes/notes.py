@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.products.gateway.engine import failures
+from patchbay.products.gateway.engine import failures, overruns
 from patchbay.products.gateway.engine.failures import Refusals
 
 
@@ -14,9 +14,13 @@ class Notes:
     def __init__(self) -> None:
         self.failures: list[Any] = []
         self.bodies: list[Any] = []
+        self.overruns: list[Any] = []
 
     def note_failure(self, failure: Any) -> None:
         self.failures.append(failure)
+
+    def note_overrun(self, overrun: Any) -> None:
+        self.overruns.append(overrun)
 
     def note_body(self, body: Any) -> None:
         self.bodies.append(body)
@@ -25,4 +29,5 @@ class Notes:
 def take_notes(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> None:
     """Let failures be noted there, gathered as they are for the real one."""
     monkeypatch.setattr(failures, "REQUEST_LOG", notes)
+    monkeypatch.setattr(overruns, "REQUEST_LOG", notes)
     monkeypatch.setattr(failures, "REFUSALS", Refusals(notes.note_failure))
