@@ -14,7 +14,9 @@ CAPPED = 24
 
 @pytest.fixture(autouse=True)
 def _prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without background jobs a question costs the same from the first to the last: there are none to wait for."""
     monkeypatch.setattr(fire, "Instance", DemoInstance)
+    monkeypatch.setattr(fire, "_wait_for_jobs", lambda instance: None)
 
 
 def figures(database_url: str) -> dict[str, int]:
