@@ -96,8 +96,14 @@ class InvalidError(AppError):
 
 
 class RateLimitedError(AppError):
+    """`whose` rate it was is for the log; no client is told."""
+
     status, code, title = 429, "rate_limited", "Too many requests"
     advice = "Wait for the seconds that Retry-After names, then send it again."
+
+    def __init__(self, message: str = "", *, whose: object = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.whose = whose
 
 
 class UnavailableError(AppError):

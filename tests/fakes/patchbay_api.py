@@ -388,6 +388,7 @@ class _Server(ThreadingHTTPServer):
     """A client that hangs up is ordinary; any other failure of a request is a violation."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, fake: FakePatchbay) -> None:
         super().__init__(("127.0.0.1", 0), _handler(fake))

@@ -59,12 +59,15 @@ def _from_vendor(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from msgspec.structs import asdict
+
     from patchbay.lib.money import to_text
     from patchbay.products.gateway import queries
 
     prices = queries.list_prices()
     if arguments.json:
-        print_json(prices)
+        rates = [{item: asdict(rate) for item, rate in price.rates.items()} for price in prices]
+        print_json([{"model": price.model, "rates": each} for price, each in zip(prices, rates, strict=True)])
         return 0
     rows = [
         (price.model or ALL, item, to_text(rate.amount_micro), f"{rate.per:,}")

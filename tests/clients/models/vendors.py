@@ -30,6 +30,11 @@ RETRY_AFTER = "0.05"
 EVENTS_BEFORE_THE_CUT = 4
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of clients that connect all at once, Python's 5 would turn some away
+
+
 @dataclass
 class Call:
     """One call that a vendor took, and the bytes of the body that it sent back so far."""
@@ -50,8 +55,7 @@ class Vendors:
         self._gates: dict[str, threading.Event] = defaultdict(threading.Event)
         self._refused_once: set[str] = set()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

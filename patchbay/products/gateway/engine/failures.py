@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from patchbay.lib.errors import AppError
+from patchbay.lib.errors import AppError, RateLimitedError
 from patchbay.products.gateway.contracts import Caller
 from patchbay.products.gateway.engine.contracts import Try
-from patchbay.products.gateway.engine.limits import CallerLimitedError
 from patchbay.products.gateway.engine.request_log import REQUEST_LOG, Failure
 
 WINDOW_SECONDS = 60.0
@@ -108,8 +107,8 @@ def note_failure(
     tries: Sequence[Try] = (),
 ) -> None:
     """Note a failure of somebody whom we know; `status` is what the client was told, `tries` what was asked of whom."""
-    if isinstance(error, CallerLimitedError):
-        caller = error.caller
+    if isinstance(error, RateLimitedError) and isinstance(error.whose, Caller):
+        caller = error.whose
     if caller is None:
         return
     failure = Failure(

@@ -8,7 +8,7 @@ has moved since (`identify_and_take`): what other machines revoked comes with th
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from patchbay.lib.asgi.types import Headers
 from patchbay.lib.errors import RateLimitedError
@@ -24,14 +24,6 @@ _WORDS = {
     b"key": ("This key allows", "Wait as long as Retry-After says, or raise the key's rate on the API keys page."),
 }
 T = TypeVar("T")
-
-
-class CallerLimitedError(RateLimitedError):
-    """The refusal of a caller whom we know."""
-
-    def __init__(self, message: str, caller: Caller, **more: Any) -> None:
-        super().__init__(message, **more)
-        self.caller = caller
 
 
 class Limits:
@@ -137,16 +129,16 @@ def _duration(milliseconds: int) -> bytes:
     return (f"{minutes}m{text}" if minutes else text).encode()
 
 
-def _refusal(caller: Caller, rates: Sequence[Rate], taken: Taken, headers: Headers) -> CallerLimitedError:
+def _refusal(caller: Caller, rates: Sequence[Rate], taken: Taken, headers: Headers) -> RateLimitedError:
     """Return the error of a request that was not granted, with the time after which the next one is."""
     wait, name, limit = max(
         (used + WINDOW_SECONDS / rate.per_minute - WINDOW_SECONDS, name, rate.per_minute)
         for name, rate, used in zip(_NAMES, rates, taken.used_seconds, strict=False)
     )
     allows, next_step = _WORDS[name]
-    return CallerLimitedError(
+    return RateLimitedError(
         f"{allows} {limit} request{'s' if limit > 1 else ''} a minute.",
-        caller,
+        whose=caller,
         next_step=next_step,
         retry_after=max(0.0, wait),
         extra={"limit": limit},

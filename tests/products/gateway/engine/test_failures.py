@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from patchbay.lib.errors import RateLimitedError
 from patchbay.products.gateway.contracts import Caller
 from patchbay.products.gateway.engine import failures
 from patchbay.products.gateway.engine.contracts import Try
 from patchbay.products.gateway.engine.failures import WINDOW_SECONDS, Refusals, note_failure
-from patchbay.products.gateway.engine.limits import CallerLimitedError
 from patchbay.products.gateway.engine.request_log import Failure
 from patchbay.products.gateway.errors import ModelBusyError, ModelNotFoundError
 from tests.fakes.notes import Notes, take_notes
@@ -105,7 +105,7 @@ async def test_memory_is_bounded_and_nothing_is_lost_when_very_many_are_refused(
 async def test_who_is_beyond_a_rate_is_known_by_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     notes = Notes()
     take_notes(monkeypatch, notes)
-    error = CallerLimitedError("Slower.", CALLER)
+    error = RateLimitedError("Slower.", whose=CALLER)
     note_failure("req_1", None, error, door="chat", status=429, seconds=0.001)
     assert (notes.failures[0].organisation_id, notes.failures[0].key_id) == ("org_1", "key_1")
 
