@@ -1,10 +1,10 @@
 """Questions with known answers over documents of three fields, in a database of their own.
 
 `data/questions/<field>/questions.json` holds the questions, `long.md` a long document that is typeset as a PDF and
-read back; the others are the documents that ship with the first-party plugs. `licences` serves fitting alone (split
-`train`). The documents of `debian` (split `real`) are manuals that Debian packages: its questions are left out where
-`debian-policy` and `developers-reference` are not installed. Splits `dev` and `held` are halves of the
-questions that measure. Set `PATCHBAY_DATA_DIR` to keep what was read and embedded for the next run.
+read back; the others are the documents that ship with the first-party plugs. `licences`, `office` and `works` serve
+fitting alone (split `train`). The documents of `debian` (split `real`) are manuals that Debian packages: its questions
+are left out where `debian-policy` and `developers-reference` are not installed. Splits `dev` and `held` are halves of
+the questions that measure. Set `PATCHBAY_DATA_DIR` to keep what was read and embedded for the next run.
 """
 
 import gzip
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "questions"
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "patchbay" / "products" / "plugs" / "knowledge"
-FIELDS = ("legal", "healthcare", "engineering", "licences", "debian")
+FIELDS = ("legal", "healthcare", "engineering", "licences", "debian", "office", "works")
 OWNER = "org_benchmark"
 
 
@@ -151,7 +151,8 @@ def _load(field: str) -> str:
 
     plug, _ = Plug.objects.get_or_create(organisation_id=OWNER, slug=field, defaults={"name": field})
     known = set(Document.objects.filter(plug=plug).values_list("title", flat=True))
-    for path in sorted([*(KNOWLEDGE / f"{field}-v1").glob("*.md"), *(DATA / field).glob("*.txt")]):
+    own = [path for path in (DATA / field).iterdir() if path.suffix in (".md", ".txt") and path.name != "long.md"]
+    for path in sorted([*(KNOWLEDGE / f"{field}-v1").glob("*.md"), *own]):
         if _title(path.name) not in known:
             _add(plug, _title(path.name), path.read_bytes(), "MARKDOWN" if path.suffix == ".md" else "TEXT")
     for manual in _manuals(field):
