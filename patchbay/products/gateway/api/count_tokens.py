@@ -8,7 +8,7 @@ from patchbay.lib.asgi.responses import respond, respond_json
 from patchbay.lib.errors import AppError
 from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.api.doors import BODY_LIMIT, Shared, identify, pass_on, require_reachable, respond_error
-from patchbay.products.gateway.api.visits import Visit, watch
+from patchbay.products.gateway.api.visits import WireVisit
 from patchbay.products.gateway.contracts import Act, ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
 from patchbay.products.gateway.engine.calls import CALL_SECONDS
@@ -32,16 +32,17 @@ class CountDoor:
     async def serve(self, request: Request) -> None:
         """Answer one request; what it raises is rendered by `respond_error`."""
         request.answer_headers.append((b"request-id", request.request_id.encode()))
-        await watch(request, WIRE, "count_tokens", self._serve)
+        with WireVisit(request.request_id, "count_tokens", wire=WIRE) as visit:
+            await self._serve(request, visit)
 
-    async def _serve(self, request: Request, visit: Visit) -> None:
+    async def _serve(self, request: Request, visit: WireVisit) -> None:
         _, caller = await identify(request, self._shared, openai=False)
         visit.caller = caller
         raw = await request.body(BODY_LIMIT)
         head = WIRE.read(raw)
         visit.model = head.model
         require_reachable(caller, head.model)
-        terms = visit.terms = await find_terms(caller, head.model, self._shared.pool)
+        terms = visit.find(await find_terms(caller, head.model, self._shared.pool))
         act = Act(request.request_id, "gateway", "count_tokens")
         ask = Ask(caller, act, WIRE, head, raw, pass_on(request, self._passed))
         transport = self._shared.engine.router.transport(terms.alias.targets[0])

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from patchbay.kernel.keys.contracts import Grant
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import error_headers, explain, respond
-from patchbay.lib.asgi.routing import CLIENT_CLOSED_REQUEST
 from patchbay.lib.asgi.streams import ByteStream
 from patchbay.lib.asgi.types import Headers
 from patchbay.lib.errors import AppError, ForbiddenError
 from patchbay.lib.money import to_text
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.api.credentials import find_secret
-from patchbay.products.gateway.api.visits import Visit, status_of, watch
+from patchbay.products.gateway.api.visits import WireVisit, status_of
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Act, Caller
 from patchbay.products.gateway.engine import callers
 from patchbay.products.gateway.engine.caching import HEADER, Kept, cache_key, wanted_seconds
@@ -63,7 +62,8 @@ class Door:
         """Answer one request; what it raises is rendered by `respond_error`."""
         if not self._openai:
             request.answer_headers.append((b"request-id", request.request_id.encode()))
-        await watch(request, self.wire, self._operation, self._serve)
+        with WireVisit(request.request_id, self._operation, wire=self.wire) as visit:
+            await self._serve(request, visit)
 
     async def respond_error(self, request: Request, error: AppError) -> None:
         """Send an error in the format's own shape."""
@@ -74,7 +74,7 @@ class Door:
         _, caller = await identify(request, self._shared, openai=self._openai)
         return caller
 
-    async def _serve(self, request: Request, visit: Visit) -> None:
+    async def _serve(self, request: Request, visit: WireVisit) -> None:
         shared = self._shared
         caller = visit.caller = await self._identify(request)
         raw = await request.body(BODY_LIMIT)
@@ -96,8 +96,8 @@ class Door:
             visit.ask = Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed))
             await self._answer(request, visit, visit.ask, retry)
 
-    async def _answer(self, request: Request, visit: Visit, ask: Ask, retry: Retry | None) -> None:
-        terms = visit.terms = await find_terms(ask.caller, ask.head.model, self._shared.pool)
+    async def _answer(self, request: Request, visit: WireVisit, ask: Ask, retry: Retry | None) -> None:
+        terms = visit.find(await find_terms(ask.caller, ask.head.model, self._shared.pool))
         if ask.head.references:
             terms = await follow_references(self._shared.engine, ask, terms, self._shared.pool)
         if ask.head.unpriced:
@@ -120,7 +120,7 @@ class Door:
             cache.leave(key)
 
     async def _hit(
-        self, request: Request, visit: Visit, ask: Ask, terms: Terms, retry: Retry | None, kept: Kept
+        self, request: Request, visit: WireVisit, ask: Ask, terms: Terms, retry: Retry | None, kept: Kept
     ) -> None:
         cost = await self._shared.engine.settle_hit(ask, terms, kept)
         if retry:
@@ -130,7 +130,7 @@ class Door:
         await self._send_kept(request, kept.body, headers, stream=ask.head.stream)
 
     async def _call(
-        self, request: Request, visit: Visit, ask: Ask, terms: Terms, retry: Retry | None, keeping: Keeping | None
+        self, request: Request, visit: WireVisit, ask: Ask, terms: Terms, retry: Retry | None, keeping: Keeping | None
     ) -> None:
         call = visit.call = self._shared.engine.call(ask, terms)
         async with call:
@@ -148,7 +148,7 @@ class Door:
             await respond(request, 200, whole, headers=headers)
 
     async def _stream(
-        self, request: Request, visit: Visit, call: Call, retry: Retry | None, keeping: Keeping | None
+        self, request: Request, visit: WireVisit, call: Call, retry: Retry | None, keeping: Keeping | None
     ) -> None:
         stream = ByteStream(request, on_gone=call.client_left)
         kept: list[bytes] | None = [] if retry or keeping or visit.keeps_bodies else None
@@ -174,7 +174,7 @@ class Door:
         finally:
             stream.close()
             if stream.gone and visit.error is None:
-                visit.status = CLIENT_CLOSED_REQUEST
+                visit.leave()
 
     @staticmethod
     async def _send_kept(request: Request, kept: bytes, headers: Headers, *, stream: bool) -> None:

@@ -9,7 +9,7 @@ from patchbay.lib.asgi.responses import respond_json
 from patchbay.lib.errors import AppError
 from patchbay.lib.rest import to_rfc3339
 from patchbay.products.gateway.api.doors import Shared, identify, respond_error
-from patchbay.products.gateway.api.visits import Visit, watch
+from patchbay.products.gateway.api.visits import WireVisit
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Catalogue, ModelAlias
 from patchbay.products.gateway.engine import registry
 from patchbay.products.gateway.engine.terms import find_catalogue
@@ -26,17 +26,19 @@ class ModelsDoor:
 
     async def list_all(self, request: Request) -> None:
         """Send every model that the key may name."""
-        await watch(request, _wire(request), "models", self._list_all)
+        with _visit(request) as visit:
+            await self._list_all(request, visit)
 
     async def get(self, request: Request) -> None:
         """Send one of them; ModelNotFoundError."""
-        await watch(request, _wire(request), "models", self._get)
+        with _visit(request) as visit:
+            await self._get(request, visit)
 
     async def respond_error(self, request: Request, error: AppError) -> None:
         """Send an error in the shape of whichever vendor's client asks."""
         await respond_error(request, _wire(request), error)
 
-    async def _list_all(self, request: Request, visit: Visit) -> None:
+    async def _list_all(self, request: Request, visit: WireVisit) -> None:
         models = await self._models(request, visit)
         if is_anthropic(request):
             data = [as_anthropic(model) for model in models]
@@ -46,14 +48,14 @@ class ModelsDoor:
             return await respond_json(request, page)
         return await respond_json(request, {"object": "list", "data": [as_openai(model) for model in models]})
 
-    async def _get(self, request: Request, visit: Visit) -> None:
+    async def _get(self, request: Request, visit: WireVisit) -> None:
         name = request.path_params["model"]
         found = next((model for model in await self._models(request, visit) if model.name == name), None)
         if found is None:
             raise ModelNotFoundError(f"No model is called {name[:120]!r} here.")
         await respond_json(request, as_anthropic(found) if is_anthropic(request) else as_openai(found))
 
-    async def _models(self, request: Request, visit: Visit) -> list[ModelAlias]:
+    async def _models(self, request: Request, visit: WireVisit) -> list[ModelAlias]:
         grant, visit.caller = await identify(request, self._shared, openai=not is_anthropic(request))
         catalogue = await find_catalogue(grant.organisation_id, self._shared.pool)
         local = await self._shared.pool.run(registry.list_local_names, grant.organisation_id)
@@ -73,6 +75,10 @@ def visible(grant: Grant, catalogue: Catalogue, local: list[str]) -> list[ModelA
 
 def _all_allowed(catalogue: Catalogue) -> Catalogue:
     return Catalogue(catalogue.organisation_id, catalogue.aliases)
+
+
+def _visit(request: Request) -> WireVisit:
+    return WireVisit(request.request_id, "models", wire=_wire(request))
 
 
 def _wire(request: Request) -> Wire:

@@ -11,7 +11,7 @@ import msgspec
 from patchbay.lib.errors import AppError
 from patchbay.products.gateway.wire import openai_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
-from patchbay.products.gateway.wire.named_events import failed
+from patchbay.products.gateway.wire.following import EventReader, failed
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -23,9 +23,7 @@ from patchbay.products.gateway.wire.reading import (
 from patchbay.products.gateway.wire.sse import (
     DONE_DATA,
     DONE_EVENT,
-    EventCutter,
-    Kept,
-    read_data,
+    find_nameless_data,
     read_event,
     write_data,
 )
@@ -152,7 +150,6 @@ class _Answer(msgspec.Struct, gc=False):
 
 _requests = msgspec.json.Decoder(_Request)
 _chunks = msgspec.json.Decoder(_Chunk)
-_decode_chunk = _chunks.decode
 _spoken = msgspec.json.Decoder(_Spoken)
 _answers = msgspec.json.Decoder(_Answer)
 
@@ -210,7 +207,7 @@ class ChatWire:
         return write_data({"error": openai_errors.describe(error)})
 
 
-class ChatReader:
+class ChatReader(EventReader[_Chunk]):
     """Follows a chat stream; see `StreamReader`. Kept back is `[DONE]`, and with it whatever a server sends after it.
 
     Servers that end without `[DONE]` are whole once every choice has its finish reason: `stop` says so, and `final`
@@ -218,57 +215,31 @@ class ChatReader:
     """
 
     stored: tuple[str, ...] = ()
-    __slots__ = ("_choices", "_cutter", "_finished", "_hide_usage", "_kept", "_last", "ended", "usage")
+    __slots__ = ("_choices", "_finished", "_hide_usage", "usage")
 
     def __init__(self, head: Head) -> None:
+        super().__init__(find_nameless_data, _chunks, _spoken_bytes)
         self.usage: TokenUsage | None = None
-        self.ended = False
-        self._cutter = EventCutter()
-        self._kept = Kept(_spoken_bytes)
         self._hide_usage = not head.include_usage
         self._choices = head.choices
         self._finished: set[int] = set()
-        self._last = b""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the events that may go on, as they came.
-
-        Mostly a chunk is one event: then all that stands behind its `data: ` is one JSON text, which the decoder sees.
-        """
-        if chunk.startswith(b"data: {") and chunk.endswith(b"\n\n") and not self._cutter.held and not self.ended:
-            try:
-                said = _decode_chunk(chunk[6:])
-            except UNREADABLE:
-                pass  # several events, or one that is broken: the long way tells
-            else:
-                return self._pass(chunk, said)
-        return b"".join([self._follow(event) for event in self._cutter.feed(chunk)])
 
     def stop(self) -> None:
         """Read an event that lacked its blank line, then decide whether the answer is whole without `[DONE]`."""
-        if rest := self._cutter.rest():
-            self._last = self._follow(rest)
+        super().stop()
         if len(self._finished) >= self._choices:
             self.ended = True
 
     def final(self) -> bytes:
-        return self._last + DONE_EVENT
+        return super().final() + DONE_EVENT
 
-    def produced_bytes(self) -> int:
-        return self._kept.measured()
-
-    def _follow(self, event: bytes) -> bytes:
-        if self.ended:
-            return b""
-        data = read_data(event)
-        if not data:
-            return event
+    def _read(self, event: bytes, data: bytes) -> bytes:
         if data == DONE_DATA:
             self.ended = True
             return b""
         if _is_error(event):
             raise failed()
-        return self._pass(event, decode_answer(_chunks, data))
+        return super()._read(event, data)
 
     def _pass(self, event: bytes, said: _Chunk) -> bytes:
         if said.usage is not None or said.error is not None or said.object == "error":

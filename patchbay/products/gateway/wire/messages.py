@@ -13,7 +13,7 @@ from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import anthropic_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
-from patchbay.products.gateway.wire.named_events import NamedEventReader, failed
+from patchbay.products.gateway.wire.following import EventReader, failed
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -22,7 +22,7 @@ from patchbay.products.gateway.wire.reading import (
     raw_bodies,
     text_bytes,
 )
-from patchbay.products.gateway.wire.sse import write_event
+from patchbay.products.gateway.wire.sse import find_named_data, write_event
 
 BYTES_PER_TOKEN = 4
 """For what was written but never counted, because the stream was cut."""
@@ -172,7 +172,7 @@ class MessagesWire:
         return write_event("error", anthropic_errors.describe(error, request_id))
 
 
-class MessagesReader(NamedEventReader[_Event]):
+class MessagesReader(EventReader[_Event]):
     """Follows a messages stream; see `StreamReader`. Kept back is `message_stop`.
 
     A stream that was cut has counted its prompt but not its completion: then `usage` is estimated by what was written.
@@ -182,7 +182,7 @@ class MessagesReader(NamedEventReader[_Event]):
     __slots__ = ("_counted", "_usage")
 
     def __init__(self) -> None:
-        super().__init__(_events, _spoken_bytes)
+        super().__init__(find_named_data, _events, _spoken_bytes)
         self._usage: Usage | None = None
         self._counted = False
 

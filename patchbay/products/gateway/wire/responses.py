@@ -22,7 +22,7 @@ from patchbay.products.gateway.wire.contracts import (
     UnsupportedError,
     WholeAnswer,
 )
-from patchbay.products.gateway.wire.named_events import NamedEventReader, failed
+from patchbay.products.gateway.wire.following import EventReader, failed
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -31,7 +31,7 @@ from patchbay.products.gateway.wire.reading import (
     raw_bodies,
     text_bytes,
 )
-from patchbay.products.gateway.wire.sse import write_event
+from patchbay.products.gateway.wire.sse import find_named_data, write_event
 
 _REFERENCES = ("previous_response_id", "conversation", "prompt")
 _OWN_TOOLS = frozenset({"function", "custom"})
@@ -207,7 +207,7 @@ class ResponsesWire:
 _NUMBER = re.compile(rb'"sequence_number":\s*(\d{1,9})')
 
 
-class ResponsesReader(NamedEventReader[_Event]):
+class ResponsesReader(EventReader[_Event]):
     """Follows a responses stream; see `StreamReader`. Kept back is the event with the whole response.
 
     `response.failed` and `error` raise: nothing that failed is paid for, and the client is told in our words.
@@ -216,7 +216,7 @@ class ResponsesReader(NamedEventReader[_Event]):
     __slots__ = ("stored", "usage")
 
     def __init__(self) -> None:
-        super().__init__(_events, _spoken_bytes)
+        super().__init__(find_named_data, _events, _spoken_bytes)
         self.usage: TokenUsage | None = None
         self.stored: tuple[str, ...] = ()
 

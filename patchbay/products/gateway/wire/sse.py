@@ -115,11 +115,16 @@ def read_data(event: bytes) -> bytes:
     return read_event(event)[1]
 
 
-def find_data(chunk: bytes) -> int:
-    """Return where the data of a chunk that may be one named event begins; 0 when it is not of that shape.
+def find_nameless_data(chunk: bytes) -> int:
+    """Return where the data of a chunk that may be one event without a name begins; 0 when it is not of that shape.
 
     A cheap guess for the common case: that it is one event shows when all from there on decodes as one JSON text.
     """
+    return 6 if chunk.startswith(b"data: {") and chunk.endswith(b"\n\n") else 0
+
+
+def find_named_data(chunk: bytes) -> int:
+    """The same for an event with a name."""
     if not (chunk.startswith(b"event: ") and chunk.endswith(b"\n\n")):
         return 0
     start = chunk.find(b"\ndata: {", 0, _NAME_BYTES)

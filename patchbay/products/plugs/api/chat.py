@@ -4,7 +4,6 @@ Our own chat page asks on `POST /plugs/{slug}/chat` with its session cookie; the
 """
 
 import hashlib
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +11,10 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
-from patchbay.lib.asgi.channel import ClientGoneError
 from patchbay.lib.asgi.events import EventStream
 from patchbay.lib.asgi.request import Request, decode_json, json_bytes
 from patchbay.lib.asgi.responses import explain, respond
-from patchbay.lib.asgi.routing import CLIENT_CLOSED_REQUEST, Route
+from patchbay.lib.asgi.routing import Route
 from patchbay.lib.errors import (
     AppError,
     ConflictError,
@@ -26,20 +24,18 @@ from patchbay.lib.errors import (
     NotFoundError,
     RateLimitedError,
     UnavailableError,
-    from_exception,
     problem,
 )
 from patchbay.lib.ids import new_id
 from patchbay.lib.json_text import NUL_FAULT
 from patchbay.lib.pool import BlockingPool
-from patchbay.products.gateway.contracts import PLUG_DOOR, Act, Caller
+from patchbay.products.gateway.contracts import PLUG_DOOR, Act
 from patchbay.products.gateway.engine.calls import Engine
 from patchbay.products.gateway.engine.contracts import Delta
-from patchbay.products.gateway.engine.failures import note_failure
 from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
 from patchbay.products.gateway.engine.instance import ENGINE
 from patchbay.products.gateway.engine.limits import LIMITS, Limits
-from patchbay.products.gateway.engine.metrics import observe
+from patchbay.products.gateway.engine.visits import Visit
 from patchbay.products.plugs.api import visitors
 from patchbay.products.plugs.api.answers import to_answer, to_citation
 from patchbay.products.plugs.api.shapes import ChatAnswer, ChatBody, DeltaOut
@@ -57,20 +53,6 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Seen:
-    """What is known of a request by the time it is over, for the metrics and the request log."""
-
-    began: float
-    caller: Caller | None = None
-    answer: Answer | None = None
-    status: int = 200
-    error: AppError | None = None
-
-    def fail(self, error: AppError) -> None:
-        self.error, self.status = error, error.status
-
-
-@dataclass(slots=True)
 class Asking:
     """One question on its way; `retry` is its claim on an Idempotency-Key."""
 
@@ -78,7 +60,7 @@ class Asking:
     visitor: Visitor
     body: ChatBody
     asked_at: datetime
-    seen: Seen
+    visit: Visit
     retry: Retry | None = None
 
 
@@ -100,26 +82,17 @@ class ChatDoor:
         await self._serve(request, lambda: visitors.by_session(request, self._pool))
 
     async def _serve(self, request: Request, identify: Callable[[], Awaitable[Visitor]]) -> None:
-        """Answer one request, then count it and, if it failed, note why; what it raises goes on."""
-        seen = Seen(time.monotonic())
-        try:
-            await self._ask(request, identify, seen)
-        except ClientGoneError:
-            seen.status = CLIENT_CLOSED_REQUEST
-            raise
-        except Exception as error:
-            seen.fail(from_exception(error))
-            raise
-        finally:
-            _tell(request, seen)
+        """Answer one request, and tell how it went."""
+        with Visit(request.request_id, PLUG_DOOR) as visit:
+            await self._ask(request, identify, visit)
 
-    async def _ask(self, request: Request, identify: Callable[[], Awaitable[Visitor]], seen: Seen) -> None:
+    async def _ask(self, request: Request, identify: Callable[[], Awaitable[Visitor]], visit: Visit) -> None:
         visitor, headers = await self._limits.identify_and_take(identify, lambda who: who.caller)
-        seen.caller = visitor.caller
+        visit.caller = visitor.caller
         request.answer_headers.extend(headers)
         raw, body = await _read_body(request)
         body.plugin_id = request.path_params.get("slug", body.plugin_id)
-        asking = Asking(request, visitor, body, datetime.now(UTC), seen)
+        asking = Asking(request, visitor, body, datetime.now(UTC), visit)
         if (key := read_idempotency_key(request)) is None:
             await self._answer(asking)
             return
@@ -154,7 +127,9 @@ class ChatDoor:
             pool=self._pool,
         )
         async with opened as answer:
-            asking.seen.answer = answer
+            visit = asking.visit
+            visit.model = visit.alias = answer.model
+            visit.call = answer.call
             if asking.body.stream:
                 await self._stream(asking, conversation, answer)
             else:
@@ -169,11 +144,11 @@ class ChatDoor:
                 async for piece in answer.pieces():
                     if not await _send_piece(stream, piece, conversation.plug.slug):
                         answer.client_left()
-                        asking.seen.status = CLIENT_CLOSED_REQUEST
+                        asking.visit.leave()
                 await stream.send("done", await self._settle(asking, conversation, answer))
             except Exception as error:
                 known = explain(asking.request, error)
-                asking.seen.fail(known)
+                asking.visit.fail(known)
                 await stream.send("error", problem(known, request_id=asking.request.request_id))
 
     async def _settle(self, asking: Asking, conversation: Conversation, answer: Answer) -> ChatAnswer:
@@ -197,31 +172,6 @@ class ChatDoor:
         except Exception:
             log.exception("session not stored", request_id=asking.request.request_id)
         return whole
-
-
-def _tell(request: Request, seen: Seen) -> None:
-    seconds, answer = time.monotonic() - seen.began, seen.answer
-    call = answer.call if answer is not None else None
-    observe(
-        door=PLUG_DOOR,
-        model=answer.model if answer is not None else "",
-        status=seen.status,
-        seconds=seconds,
-        first_byte_seconds=call.first_seconds if call is not None else None,
-        usage=call.used if call is not None else None,
-        tries=len(call.tries) if call is not None else 0,
-    )
-    if seen.error is not None:
-        note_failure(
-            request.request_id,
-            seen.caller,
-            seen.error,
-            door=PLUG_DOOR,
-            status=seen.status,
-            seconds=seconds,
-            model=answer.model if answer is not None else "",
-            tries=call.tries if call is not None else (),
-        )
 
 
 async def _read_body(request: Request) -> tuple[bytes, ChatBody]:

@@ -11,7 +11,7 @@ from patchbay.products.gateway.wire.sse import (
     EventCutter,
     Kept,
     cut_events,
-    find_data,
+    find_named_data,
     read_data,
     read_event,
 )
@@ -42,7 +42,7 @@ EVENTS = st.lists(
     ],
 )
 def test_the_data_of_what_may_be_one_named_event_is_found(chunk, data):
-    start = find_data(chunk)
+    start = find_named_data(chunk)
     assert (chunk[start:] if start else None) == data
 
 

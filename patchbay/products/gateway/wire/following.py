@@ -1,4 +1,4 @@
-"""Following a stream whose events have names, as those of the responses and messages formats do."""
+"""Following a stream of events of any format: each is read for what it means, and goes on as it came."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -8,22 +8,25 @@ import msgspec
 
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.reading import UNREADABLE, decode_answer
-from patchbay.products.gateway.wire.sse import EventCutter, Kept, find_data, read_data
+from patchbay.products.gateway.wire.sse import EventCutter, Kept, read_data
 
 E = TypeVar("E")
 
 
-class NamedEventReader(ABC, Generic[E]):
-    """Fulfils `StreamReader` but for `usage`; what an event means is `_pass`'s to say.
+class EventReader(ABC, Generic[E]):
+    """Fulfils `StreamReader` but for `usage` and `stored`; what an event means is `_pass`'s to say.
 
-    `decoder` reads the data of an event, `measure` says how many bytes such data speaks. The event that ends the
-    answer goes into `_end`.
+    `find` says where the data of a chunk begins that may be one event, `decoder` reads such data, `measure` says how
+    many bytes it speaks. The event that ends the answer goes into `_end`.
     """
 
-    __slots__ = ("_cutter", "_decoder", "_final", "_kept", "ended")
+    __slots__ = ("_cutter", "_decoder", "_final", "_find", "_kept", "ended")
 
-    def __init__(self, decoder: msgspec.json.Decoder[E], measure: Callable[[bytes], int]) -> None:
+    def __init__(
+        self, find: Callable[[bytes], int], decoder: msgspec.json.Decoder[E], measure: Callable[[bytes], int]
+    ) -> None:
         self.ended = False
+        self._find = find
         self._decoder = decoder
         self._cutter = EventCutter()
         self._kept = Kept(measure)
@@ -35,7 +38,7 @@ class NamedEventReader(ABC, Generic[E]):
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the events that may go on, as they came. Mostly a chunk is one event: then it is not cut."""
-        if (start := find_data(chunk)) and not self._cutter.held and not self.ended:
+        if (start := self._find(chunk)) and not self._cutter.held and not self.ended:
             try:
                 said = self._decoder.decode(chunk[start:])
             except UNREADABLE:
@@ -61,6 +64,9 @@ class NamedEventReader(ABC, Generic[E]):
         data = read_data(event)
         if not data:
             return event
+        return self._read(event, data)
+
+    def _read(self, event: bytes, data: bytes) -> bytes:
         return self._pass(event, decode_answer(self._decoder, data))
 
     def _end(self, event: bytes) -> bytes:
