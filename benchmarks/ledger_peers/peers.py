@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 import psycopg
 
-from patchbay.kernel.ledger.engine import settling
 from patchbay.kernel.usage.contracts import UsageRecord
 from patchbay.kernel.usage.engine import records
 
@@ -84,7 +83,9 @@ def commit_each(path: Path, lease_id: str) -> Callable[[Sequence[Waiting]], None
         for _, record, cost in batch:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(records.INSERT_SQLITE, records.make_rows([(record, cost, 0, lease_id)])[0])
-            connection.execute(settling.SPEND_SQLITE, (cost, lease_id))
+            connection.execute(
+                "UPDATE ledger_lease SET balance_micro = balance_micro - ? WHERE id = ?", (cost, lease_id)
+            )
             connection.execute("COMMIT")
 
     return write

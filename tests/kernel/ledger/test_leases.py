@@ -77,7 +77,7 @@ def test_what_was_drawn_twice_from_a_lot_returns_last_first(process: str) -> Non
     assert list(Draw.objects.order_by("id").values_list("amount_micro", flat=True)) == [100, 60]
     leasing.give_back(process, [(name, lease, 70)], {})
     assert list(Draw.objects.order_by("id").values_list("amount_micro", flat=True)) == [90]
-    with pytest.raises(ValueError, match="more than was drawn"):
+    with pytest.raises(ValueError, match="more was asked for"):
         drawing.give_back([drawing.Drawing(name, lease, 91)], services.database_now())
 
 

@@ -115,7 +115,29 @@ async def test_who_changed_meanwhile_is_asked_again_who_it_is(limits: Limits) ->
 
     who, headers = await limits.identify_and_take(identify, lambda found: found)
     assert (asked, who.requests_per_minute) == ([0, 1], 20)
-    assert dict(headers)[b"ratelimit"] == b'"plan";r=9;t=6', "the rate is taken once"
+    assert dict(headers)[b"ratelimit-policy"] == b'"plan";q=20;w=60', "the rate that was changed counts at once"
+
+
+async def test_whom_the_old_rate_refuses_and_the_new_one_does_not_is_served(limits: Limits, clock: Clock) -> None:
+    refused(limits, caller(10))
+    clock.now += 1
+    plans = iter((10, 600))
+
+    async def identify() -> Caller:
+        await asyncio.to_thread(state.epoch().bump)
+        return caller(next(plans))
+
+    _, headers = await limits.identify_and_take(identify, lambda found: found)
+    assert dict(headers)[b"ratelimit-policy"] == b'"plan";q=600;w=60'
+
+
+async def test_another_change_than_that_of_a_rate_takes_nothing_more(limits: Limits) -> None:
+    async def identify() -> Caller:
+        await asyncio.to_thread(state.epoch().bump)
+        return caller(10)
+
+    _, headers = await limits.identify_and_take(identify, lambda found: found)
+    assert dict(headers)[b"ratelimit"] == b'"plan";r=9;t=6'
 
 
 async def test_who_did_not_change_is_asked_once(limits: Limits) -> None:

@@ -5,9 +5,9 @@ Runs inside the caller's transaction, under the locks of the organisations (`loc
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db.models import F, Max, Q
 
@@ -16,6 +16,7 @@ from patchbay.kernel.ledger.engine import moves
 from patchbay.kernel.ledger.engine.rows import Additions
 from patchbay.kernel.ledger.models import CreditAccount, Draw, Entry, Lot
 
+T = TypeVar("T")
 _LOTS = Additions("ledger_lot", "balance_micro")
 _DRAWS = Additions("ledger_draw", "amount_micro", key="bigint")
 
@@ -68,7 +69,10 @@ def draw(
 
     At most one drawing of an organisation at a time.
     """
-    parts = {drawing.holder_id: _split(drawing, lots[drawing.organisation_id]) for drawing in drawings}
+    parts = {
+        drawing.holder_id: _share(drawing.amount_micro, lots[drawing.organisation_id], lambda lot: lot.balance_micro)
+        for drawing in drawings
+    }
     last = _last_draws(list(parts))
     longer: dict[int, int] = {}
     new: list[Draw] = []
@@ -105,7 +109,7 @@ def give_back(returns: Sequence[Drawing], now: datetime) -> None:
     shorter: dict[int, int] = {}
     gone: list[int] = []
     for organisation_id, holder_id, amount in returns:
-        for row, part in _latest(drawn[holder_id], amount):
+        for row, part in _share(amount, drawn[holder_id], lambda row: row.amount_micro):
             if part == row.amount_micro:
                 gone.append(row.pk)
             else:
@@ -124,20 +128,6 @@ def give_back(returns: Sequence[Drawing], now: datetime) -> None:
             moves.repay(organisation_id, now)
 
 
-def _split(drawing: Drawing, lots: Sequence[FreeLot]) -> list[tuple[FreeLot, int]]:
-    """Share an amount out over the lots in their order."""
-    left, parts = drawing.amount_micro, []
-    for lot in lots:
-        if left <= 0:
-            break
-        part = min(left, lot.balance_micro)
-        parts.append((lot, part))
-        left -= part
-    if left > 0:
-        raise ValueError("draw() was asked for more than is free")
-    return parts
-
-
 def _last_draws(holder_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Return the (draw, lot) that each holder took last."""
     latest = Draw.objects.filter(holder_id__in=holder_ids).values("holder_id").annotate(latest=Max("id"))
@@ -145,15 +135,15 @@ def _last_draws(holder_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
     return {holder_id: (draw_id, lot_id) for holder_id, draw_id, lot_id in rows}
 
 
-def _latest(drawn: Sequence[Draw], amount: int) -> list[tuple[Draw, int]]:
-    """Share an amount out over what a holder drew, last drawn first."""
+def _share(amount: int, rows: Sequence[T], size: Callable[[T], int]) -> list[tuple[T, int]]:
+    """Share an amount out over rows in their order, to each as much as it has; ValueError when they have not enough."""
     parts = []
-    for row in drawn:
+    for row in rows:
         if amount <= 0:
             break
-        part = min(amount, row.amount_micro)
+        part = min(amount, size(row))
         parts.append((row, part))
         amount -= part
     if amount > 0:
-        raise ValueError("give_back() was asked for more than was drawn")
+        raise ValueError("more was asked for than there is")
     return parts

@@ -1,11 +1,11 @@
-"""One statement for many rows: what leasing writes for a hundred organisations costs little more than for one."""
+"""One statement for many rows: what is written for a hundred leases or organisations costs little more than for one."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection
 
-from patchbay.lib.transactions import ManyRows
+from patchbay.lib.transactions import ManyRows, on_sqlite
 
 
 class Additions:
@@ -27,9 +27,18 @@ class Additions:
         """Add to each row the amount under its id, which may be negative."""
         if not amounts:
             return
-        if connection.vendor == "sqlite":
+        if on_sqlite():
             with connection.wrap_database_errors:
-                self._sqlite.execute(connection.connection, [value for pair in amounts.items() for value in pair])
+                self.execute_raw(connection.connection, amounts)
             return
         with connection.cursor() as cursor:
-            cursor.execute(self._postgresql, [list(amounts), list(amounts.values())])
+            self.execute_raw(cursor, amounts)
+
+    def execute_raw(self, raw: Any, amounts: Mapping[str, int] | Mapping[int, int]) -> None:
+        """The same by what `raw_transaction` yields."""
+        if not amounts:
+            return
+        if on_sqlite():
+            self._sqlite.execute(raw, [value for pair in amounts.items() for value in pair])
+        else:
+            raw.execute(self._postgresql, [list(amounts), list(amounts.values())])

@@ -13,6 +13,7 @@ from django.db.models import F
 
 from patchbay.kernel.ledger.contracts import SPENT, Charge, SettleItem, is_cap_account
 from patchbay.kernel.ledger.engine import moves
+from patchbay.kernel.ledger.engine.rows import Additions
 from patchbay.kernel.ledger.models import Entry, Lease
 from patchbay.lib.transactions import ManyRows, on_sqlite, sqlite_time
 
@@ -27,16 +28,7 @@ _INSERT_POSTGRESQL = (
     " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[])"
     " AS item(org, lease, amount, key, request)"
 )
-SPEND_SQLITE = "UPDATE ledger_lease SET balance_micro = balance_micro - ? WHERE id = ?"
-_SPENDS_SQLITE = ManyRows(
-    "UPDATE ledger_lease SET balance_micro = balance_micro - item.column2 FROM (VALUES",
-    "(?, ?)",
-    ") AS item WHERE ledger_lease.id = item.column1",
-)
-_SPEND_POSTGRESQL = (
-    "UPDATE ledger_lease SET balance_micro = balance_micro - item.amount"
-    " FROM unnest(%s::bigint[], %s::text[]) AS item(amount, lease) WHERE ledger_lease.id = item.lease"
-)
+_LEASES = Additions("ledger_lease", "balance_micro")
 
 
 def settle_many(cursor: Any, posted: Sequence[SettleItem], items: Sequence[SettleItem] = ()) -> None:
@@ -51,15 +43,8 @@ def settle_many(cursor: Any, posted: Sequence[SettleItem], items: Sequence[Settl
         _write_entries(cursor, items)
     spends: dict[str, int] = {}
     for item in (*posted, *items):
-        spends[item.lease_id] = spends.get(item.lease_id, 0) + item.amount_micro
-    if not spends:
-        return
-    if not on_sqlite():
-        cursor.execute(_SPEND_POSTGRESQL, (list(spends.values()), list(spends)))
-    elif len(spends) == 1:
-        cursor.execute(SPEND_SQLITE, [*spends.values(), *spends])
-    else:
-        _SPENDS_SQLITE.execute(cursor, [value for spend in spends.items() for value in spend])
+        spends[item.lease_id] = spends.get(item.lease_id, 0) - item.amount_micro
+    _LEASES.execute_raw(cursor, spends)
 
 
 def _write_entries(cursor: Any, items: Sequence[SettleItem]) -> None:

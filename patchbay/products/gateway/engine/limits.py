@@ -1,8 +1,8 @@
 """Requests per minute: an organisation's by its plan and a key's own, over all processes, and the headers that say so.
 
-`take_now(caller) or await take(caller)` is how a door takes: the first answers where rates are counted in memory, so
-that no await is paid for. A door takes before it looks into a cache and checks once more who called when the epoch
-has moved since (`identify_and_take`): what other machines revoked comes with the answer.
+`take_now` answers where rates are counted in memory, so that no await is paid for; everywhere else a door takes by
+`identify_and_take`, before it looks into a cache, and checks once more who called when the epoch has moved since: what
+other machines changed or revoked comes with the answer.
 """
 
 import math
@@ -37,7 +37,7 @@ class Limits:
         return self._given or state.rates()
 
     def take_now(self, caller: Caller, *, openai: bool = False) -> Headers | None:
-        """Take one request and return the headers that say what is left, or None where only `take` can.
+        """Take one request and return the headers that say what is left; None where the store cannot at once.
 
         `openai` adds `x-ratelimit-…` as OpenAI sends it. RateLimitedError, with the headers, when there is none left.
         """
@@ -45,22 +45,28 @@ class Limits:
         taken = self._store.take_now(rates)
         return None if taken is None else _answer(caller, rates, taken, openai)
 
-    async def take(self, caller: Caller, *, openai: bool = False) -> Headers:
-        """As `take_now`, by one call to the shared state; UnavailableError when that is away."""
-        rates = _rates_of(caller)
-        return _answer(caller, rates, await self._store.take(rates), openai)
-
     async def identify_and_take(
         self, identify: Callable[[], Awaitable[T]], caller_of: Callable[[T], Caller], *, openai: bool = False
     ) -> tuple[T, Headers]:
-        """Find out who calls and take one request; ask again who it is when something was changed or revoked since."""
+        """Find out who calls and take one request; ask again who it is when something was changed or revoked since.
+
+        Whose rates were changed is counted by the new ones, too: it may be another machine that changed them, and what
+        is asked after that has returned is asked under them.
+        """
         epoch = state.epoch()
         seen = epoch.read()
         who = await identify()
-        headers = self.take_now(caller_of(who), openai=openai) or await self.take(caller_of(who), openai=openai)
+        rates = _rates_of(caller_of(who))
+        taken = await self._take(rates)
         if epoch.read() != seen:
             who = await identify()
-        return who, headers
+            if (new := _rates_of(caller_of(who))) != rates:
+                rates, taken = new, await self._take(new)
+        return who, _answer(caller_of(who), rates, taken, openai)
+
+    async def _take(self, rates: Sequence[Rate]) -> Taken:
+        store = self._store
+        return store.take_now(rates) or await store.take(rates)
 
 
 LIMITS = Limits()
