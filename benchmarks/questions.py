@@ -37,7 +37,7 @@ def ask(library: Library, item: Item) -> Result:
 
     begin = time.perf_counter()
     prepared = DocumentAnswering().prepare(library.question(item))
-    for piece in write_answer(prepared.evidence, library.embedder, max_bytes=4096):
+    for piece in write_answer(prepared.evidence, library.embedder):
         prepared.reader.feed(piece)
     prepared.reader.finish()
     milliseconds = (time.perf_counter() - begin) * 1000

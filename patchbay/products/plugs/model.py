@@ -5,7 +5,7 @@ from typing import Any
 from patchbay.lib.errors import FieldError, InvalidError
 from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Act
-from patchbay.products.gateway.engine.contracts import Delta, Finish, LocalRequest, LocalStream
+from patchbay.products.gateway.engine.contracts import Delta, Finish, FinishReason, LocalRequest, LocalStream
 from patchbay.products.plugs.engine.contracts import Answering, Citation, Question, Turn
 from patchbay.products.plugs.engine.pipeline import open_answer
 from patchbay.products.plugs.queries.conversations import Conversation, get_conversation
@@ -43,6 +43,7 @@ class PlugModel:
             engine=request.engine,
             answering=self._answering,
             pool=self._pool,
+            max_output_tokens=request.max_output_tokens,
         )
         async with opened as answer:
             citations: list[Citation] = []
@@ -54,7 +55,8 @@ class PlugModel:
             if citations:
                 text = answer.verdict.text
                 yield Delta("\n\nSources:\n" + "\n".join(_source(each, text) for each in citations))
-            yield Finish("stop", answer.usage, settle=lambda response: answer.settle(response=response))
+            reason: FinishReason = "length" if answer.is_cut else "stop"
+            yield Finish(reason, answer.usage, settle=lambda response: answer.settle(response=response))
 
     @staticmethod
     def names(organisation_id: str) -> list[str]:

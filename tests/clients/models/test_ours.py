@@ -25,6 +25,25 @@ def test_a_plug_is_a_model(through: Route) -> None:
     assert answer.usage.completion_tokens > 0
 
 
+def test_a_plug_keeps_to_the_clients_limit_in_whole_quotes(through: Route) -> None:
+    whole = through.openai.chat.completions.create(model="plug/legal-v1", messages=LATE)
+    short = through.openai.chat.completions.create(model="plug/legal-v1", messages=LATE, max_tokens=110)
+    assert whole.usage is not None
+    assert short.usage is not None
+    assert short.usage.completion_tokens <= 110 < whole.usage.completion_tokens
+    assert short.choices[0].finish_reason == "length"
+    first_quote = (short.choices[0].message.content or "").partition("”")[0]
+    assert first_quote in (whole.choices[0].message.content or "")
+    message = through.anthropic.messages.create(model="plug/legal-v1", max_tokens=110, messages=LATE)
+    assert (message.stop_reason, message.usage.output_tokens) == ("max_tokens", short.usage.completion_tokens)
+
+
+def test_what_a_plug_cannot_do_is_refused(through: Route) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        through.openai.chat.completions.create(model="plug/legal-v1", messages=LATE, n=2)
+    assert (refused.value.param, refused.value.code) == ("n", "unsupported_parameter")
+
+
 def test_a_plug_streams(through: Route) -> None:
     options: Any = {"include_usage": True}
     chunks = list(

@@ -19,10 +19,9 @@ from typing import Any, Self
 import msgspec
 
 from patchbay.kernel.ledger.errors import CapReachedError, InsufficientCreditsError
-from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN, Quantities
+from patchbay.kernel.plans.contracts import Quantities
 from patchbay.lib.http import ClosedError, HttpError, HttpTimeoutError
 from patchbay.lib.ids import new_id
-from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.contracts import Keeper, ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
 from patchbay.products.gateway.engine.caching import Kept, ResponseCache
@@ -31,7 +30,7 @@ from patchbay.products.gateway.engine.local import LocalAnswer
 from patchbay.products.gateway.engine.metering import Charge, Meter
 from patchbay.products.gateway.engine.overruns import NOTHING, Bound, Overruns, credible
 from patchbay.products.gateway.engine.pricing import Bill, bill_of
-from patchbay.products.gateway.engine.prompt_size import prompt_bytes
+from patchbay.products.gateway.engine.prompt_size import estimate
 from patchbay.products.gateway.engine.routing.router import Place, Router
 from patchbay.products.gateway.engine.stored import StoredAnswers
 from patchbay.products.gateway.engine.terms import Terms
@@ -321,7 +320,7 @@ class Call:
             self.final = reader.final()
         elif not self._cut:
             raise ModelBrokenError("The model's answer ended before it was whole; nothing was charged.", retry_after=1)
-        self._usage = credible(reader.usage) or self._estimate(reader.produced_bytes())
+        self._usage = credible(reader.usage) or estimate(self._ask.body, reader.produced_bytes())
 
     def client_left(self) -> None:
         """Say that nobody waits any more: by the organisation's rule, read on for a while or stop here."""
@@ -341,10 +340,6 @@ class Call:
         self._cut = True
         self._served.result.answer.close()
 
-    def _estimate(self, produced_bytes: int) -> TokenUsage:
-        prompt = ceil_div(prompt_bytes(self._ask.body), BYTES_PER_TOKEN)
-        return TokenUsage(prompt, ceil_div(produced_bytes, BYTES_PER_TOKEN), estimated=True)
-
     # -- money --------------------------------------------------------------------------------------------------
 
     @property
@@ -354,7 +349,7 @@ class Call:
             result = self._served.result
             if not isinstance(result, Whole):
                 raise RuntimeError("The stream has not ended.")
-            self._usage = credible(result.reading.usage) or self._estimate(result.reading.produced_bytes)
+            self._usage = credible(result.reading.usage) or estimate(self._ask.body, result.reading.produced_bytes)
         return self._usage
 
     @property

@@ -11,8 +11,10 @@ from patchbay.lib.ids import new_id
 from patchbay.products.gateway.contracts import ModelTarget, ProviderConfig, ProviderKey
 from patchbay.products.gateway.engine import registry
 from patchbay.products.gateway.engine.contracts import Answer, Delta, Finish, LocalStream, Outgoing
+from patchbay.products.gateway.engine.prompt_size import estimate
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Format, Target, TokenUsage
+from patchbay.products.gateway.wire.reading import text_bytes
 
 _encode = msgspec.json.Encoder().encode
 _FORMATS: frozenset[Format] = frozenset(("chat",))
@@ -40,7 +42,7 @@ class LocalTransport:
         assert outgoing.local is not None
         pieces = registry.local_model(self._name).stream(outgoing.local)
         frame = Frame(outgoing.local.body["model"])
-        return LocalAnswer(pieces, frame, stream=outgoing.head.stream)
+        return LocalAnswer(pieces, frame, outgoing.body, stream=outgoing.head.stream)
 
 
 class Frame:
@@ -56,10 +58,9 @@ class Frame:
     def usage_event(self, usage: TokenUsage) -> bytes:
         return self._data({"choices": [], "usage": shown(usage)})
 
-    def whole(self, text: str, finish: Finish) -> bytes:
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish.reason}
-        counted = {} if finish.usage is None else {"usage": shown(finish.usage)}
-        return _encode(self._common | {"object": "chat.completion", "choices": [choice]} | counted)
+    def whole(self, text: str, finish_reason: str, usage: TokenUsage) -> bytes:
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
+        return _encode(self._common | {"object": "chat.completion", "choices": [choice], "usage": shown(usage)})
 
     def _data(self, value: dict[str, Any]) -> bytes:
         return b"data: " + _encode(self._common | {"object": "chat.completion.chunk"} | value) + b"\n\n"
@@ -67,12 +68,15 @@ class Frame:
 
 def shown(usage: TokenUsage) -> dict[str, Any]:
     """Return usage as a chat answer shows it."""
-    return {
+    counted: dict[str, Any] = {
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "total_tokens": usage.prompt + usage.completion,
         "prompt_tokens_details": {"cached_tokens": usage.cached},
     }
+    if usage.estimated:
+        counted["estimated"] = True
+    return counted
 
 
 class ReadyAnswer:
@@ -98,15 +102,18 @@ class ReadyAnswer:
 
 
 class LocalAnswer:
-    """Fulfils `contracts.Answer` from a local model's stream.
+    """Fulfils `contracts.Answer` from a local model's stream; where the model counted nothing, both sides' text is, so
+    that every answer says what it used.
 
     A model that pays for itself is kept waiting at its Finish until `settle`, or ended by `abandon`.
     """
 
     status = 200
 
-    def __init__(self, pieces: LocalStream, frame: Frame, *, stream: bool) -> None:
+    def __init__(self, pieces: LocalStream, frame: Frame, request: bytes, *, stream: bool) -> None:
         self._pieces = pieces
+        self._request = request
+        self._produced_bytes = 0
         self._finish = Finish()
         self._body = self._events(frame) if stream else self._whole(frame)
         self._type = "text/event-stream" if stream else "application/json"
@@ -140,15 +147,14 @@ class LocalAnswer:
             yield frame.event({"content": piece.text})
             piece = await self._next()
         yield frame.event({}, piece.reason)
-        if piece.usage is not None:
-            yield frame.usage_event(piece.usage)
+        yield frame.usage_event(self._used(piece))
         yield b"data: [DONE]\n\n"
 
     async def _whole(self, frame: Frame) -> AsyncGenerator[bytes, None]:
         texts: list[str] = []
         while isinstance(piece := await self._next(), Delta):
             texts.append(piece.text)
-        yield frame.whole("".join(texts), piece)
+        yield frame.whole("".join(texts), piece.reason, self._used(piece))
 
     async def _next(self) -> Delta | Finish:
         piece = await anext(self._pieces, None)
@@ -156,4 +162,9 @@ class LocalAnswer:
             raise ModelBrokenError("The model's answer ended before it was whole; nothing was charged.")
         if isinstance(piece, Finish):
             self._finish = piece
+        else:
+            self._produced_bytes += text_bytes(piece.text)
         return piece
+
+    def _used(self, finish: Finish) -> TokenUsage:
+        return finish.usage or estimate(self._request, self._produced_bytes)

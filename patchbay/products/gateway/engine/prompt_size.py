@@ -1,10 +1,20 @@
-"""How much text a request holds, where no provider counted its tokens."""
+"""How much text a request and its answer hold, where nobody counted their tokens."""
 
 from typing import Any
 
 import msgspec
 
+from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN
+from patchbay.lib.money import ceil_div
+from patchbay.products.gateway.wire.contracts import TokenUsage
+
 _PROMPT_FIELDS = ("messages", "input", "system", "instructions", "tools", "prompt", "functions")
+
+
+def estimate(body: bytes, produced_bytes: int) -> TokenUsage:
+    """Return the usage of an answer of so many bytes to a request with this body, by C6: bytes over four."""
+    prompt = ceil_div(prompt_bytes(body), BYTES_PER_TOKEN)
+    return TokenUsage(prompt, ceil_div(produced_bytes, BYTES_PER_TOKEN), estimated=True)
 
 
 def prompt_bytes(body: bytes) -> int:

@@ -11,6 +11,7 @@ class _Delta(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
+    finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct):
@@ -20,10 +21,18 @@ class _Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
-def read_texts(events: bytes) -> Iterator[str]:
-    """Yield the text of each whole event."""
-    for line in events.split(b"\n"):
-        if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
-            for choice in _decode(data).choices:
-                if choice.delta is not None and choice.delta.content:
-                    yield choice.delta.content
+class Texts:
+    """Reads the text of a stream; `cut` says that the model was stopped by its output limit."""
+
+    def __init__(self) -> None:
+        self.cut = False
+
+    def read(self, events: bytes) -> Iterator[str]:
+        """Yield the text of each whole event."""
+        for line in events.split(b"\n"):
+            if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
+                for choice in _decode(data).choices:
+                    if choice.finish_reason == "length":
+                        self.cut = True
+                    if choice.delta is not None and choice.delta.content:
+                        yield choice.delta.content

@@ -35,8 +35,10 @@ from patchbay.products.gateway.wire.contracts import (
     Translation,
     UnsupportedError,
     WholeAnswer,
+    Wire,
 )
 from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
+from patchbay.products.gateway.wire.translate.chat_to_local import require_plain
 
 if TYPE_CHECKING:
     from patchbay.products.gateway.engine.calls import Engine
@@ -92,14 +94,16 @@ def write(
             body, head = translate_body(
                 ask.body, ask.head, wanted, asked=ask.wire.name, spoken=spoken, translation=translation
             )
+        local = _local(engine, ask, wire, body, max_output_tokens) if isinstance(transport, LocalTransport) else None
     except UnsupportedError as error:
         raise TryFailedError(error, harms=False, elsewhere=True) from error
-    local = _local(engine, ask, body, max_output_tokens) if isinstance(transport, LocalTransport) else None
     return Outgoing(wire, body, head, passed, translation, local)
 
 
-def _local(engine: "Engine", ask: Ask, body: bytes, max_output_tokens: int | None) -> LocalRequest:
+def _local(engine: "Engine", ask: Ask, wire: Wire, body: bytes, max_output_tokens: int | None) -> LocalRequest:
     decoded: Body = msgspec.json.decode(body, type=dict[str, Any])
+    if wire.name == "chat":
+        require_plain(decoded, ask.wire.name)
     return LocalRequest(ask.caller, ask.act, decoded, max_output_tokens or 0, engine, ask.evidence)
 
 

@@ -82,13 +82,15 @@ class _CompletionDetails(msgspec.Struct, gc=False):
 
 
 class Usage(msgspec.Struct, gc=False):
-    """A provider's count; `prompt_cache_hit_tokens` is DeepSeek's name for cached ones."""
+    """A provider's count; `prompt_cache_hit_tokens` is DeepSeek's name for cached ones, `estimated` our own models' for
+    a count by length."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
     prompt_cache_hit_tokens: int | None = None
+    estimated: bool = False
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -282,6 +284,7 @@ def to_usage(usage: Usage | None) -> TokenUsage | None:
         image=prompt.image_tokens or 0,
         reasoning=completion.reasoning_tokens or 0,
         audio_completion=completion.audio_tokens or 0,
+        estimated=usage.estimated,
     ).sound()
 
 

@@ -18,7 +18,7 @@ from patchbay.products.gateway.engine.calls import Call, Engine
 from patchbay.products.gateway.engine.contracts import Delta, TokenUsage
 from patchbay.products.gateway.engine.pricing import Bill
 from patchbay.products.gateway.engine.terms import find_terms
-from patchbay.products.gateway.engine.texts import read_texts
+from patchbay.products.gateway.engine.texts import Texts
 from patchbay.products.plugs.engine.contracts import Answering, Citation, Prepared, Question, Verdict
 
 
@@ -28,13 +28,14 @@ class Answer:
     def __init__(self, prepared: Prepared, call: Call, model: str) -> None:
         self.model = model
         self._reader = prepared.reader
+        self._texts = Texts()
         self.call = call
 
     async def pieces(self) -> AsyncGenerator[Delta | Citation, None]:
         """Yield verified text and citations as the model writes."""
         async with contextlib.aclosing(self.call.pieces()) as pieces:
             async for events in pieces:
-                for text in read_texts(events):
+                for text in self._texts.read(events):
                     for piece in self._reader.feed(text):
                         yield piece
         for piece in self._reader.finish():
@@ -43,6 +44,11 @@ class Answer:
     def client_left(self) -> None:
         """Say that nobody waits any more; go on reading `pieces` and settle what was produced."""
         self.call.client_left()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the output limit ended it; what was not quoted whole by then is left out."""
+        return self._texts.cut
 
     @property
     def verdict(self) -> Verdict:
@@ -63,9 +69,19 @@ class Answer:
 
 @contextlib.asynccontextmanager
 async def open_answer(
-    *, question: Question, caller: Caller, act: Act, engine: Engine, answering: Answering, pool: BlockingPool
+    *,
+    question: Question,
+    caller: Caller,
+    act: Act,
+    engine: Engine,
+    answering: Answering,
+    pool: BlockingPool,
+    max_output_tokens: int | None = None,
 ) -> AsyncGenerator[Answer, None]:
-    """Retrieve for the question, hold the most its answer can cost, and give the answer."""
+    """Retrieve for the question, hold the most its answer can cost, and give the answer.
+
+    `max_output_tokens` may lower what the model is allowed to write, not raise it.
+    """
     prepared = await pool.run(answering.prepare, question)
     model = OFFLINE_MODEL if caller.is_test else registry.default_model()
     terms = await find_terms(caller, model, pool)
@@ -74,7 +90,7 @@ async def open_answer(
         act,
         model=model,
         messages=prepared.messages,
-        max_output_tokens=settings.MAX_OUTPUT_TOKENS,
+        max_output_tokens=min(max_output_tokens or settings.MAX_OUTPUT_TOKENS, settings.MAX_OUTPUT_TOKENS),
         evidence=prepared.evidence,
     )
     async with engine.call(ask, terms) as call:

@@ -19,13 +19,13 @@ async def answers() -> LocalStream:
 
 
 async def test_a_model_that_refuses_gives_no_event_first() -> None:
-    answer = LocalAnswer(refuses(), Frame("plug/terms"), stream=True)
+    answer = LocalAnswer(refuses(), Frame("plug/terms"), b'{"messages":[]}', stream=True)
     with pytest.raises(InsufficientCreditsError):
         await answer.chunk()
 
 
 async def test_a_stream_opens_with_its_role_and_ends_with_the_last_word() -> None:
-    answer = LocalAnswer(answers(), Frame("plug/terms"), stream=True)
+    answer = LocalAnswer(answers(), Frame("plug/terms"), b'{"messages":[]}', stream=True)
     events = []
     while (event := await answer.chunk()) is not None:
         events.append(event)

@@ -6,8 +6,8 @@ import pytest
 
 from patchbay.products.gateway.contracts import OFFLINE_MODEL, Act, Caller
 from patchbay.products.gateway.engine import registry
-from patchbay.products.gateway.engine.contracts import Delta, Evidence, Finish, LocalRequest, Passage
-from patchbay.products.gateway.providers.offline.answer import WHOLE_WORDS, choose_quote, write_answer
+from patchbay.products.gateway.engine.contracts import Delta, Evidence, Finish, FinishReason, LocalRequest, Passage
+from patchbay.products.gateway.providers.offline.answer import MIN_QUOTES, WHOLE_WORDS, choose_quote, write_answer
 from patchbay.products.gateway.providers.offline.decision import load_model
 from patchbay.products.gateway.providers.offline.features import DECISION, PAIR
 from patchbay.products.gateway.providers.offline.provider import OfflineModel
@@ -29,8 +29,8 @@ def evidence(question: str, passages: tuple[Passage, ...] = PASSAGES, counts: di
     return Evidence(question, passages, 40, counts)
 
 
-def write(found: Evidence | None, max_bytes: int = 4096) -> str:
-    return "".join(write_answer(found, None, max_bytes))
+def write(found: Evidence | None) -> str:
+    return "".join(write_answer(found, None))
 
 
 def test_quotes_the_passage_that_answers_first() -> None:
@@ -52,19 +52,13 @@ def test_while_some_passages_lack_their_vector_all_are_judged_by_their_words() -
 
     half = (PASSAGES[0], *(replace(passage, cosine=0.6) for passage in PASSAGES[1:]))
     found = evidence("Within how many days shall the customer pay an undisputed invoice?", half)
-    text = "".join(write_answer(found, NeverAsked(), 4096))  # type: ignore[arg-type]
+    text = "".join(write_answer(found, NeverAsked()))  # type: ignore[arg-type]
     assert text.startswith(f"answered\nThe documents say: [[1|{CLAUSES[0]}]]")
 
 
 @pytest.mark.parametrize("found", [None, Evidence("What?", ()), evidence("the of and"), evidence("")])
 def test_declines_without_passages_or_a_question(found: Evidence | None) -> None:
     assert write(found) == "declined\n"
-
-
-def test_an_answer_stays_within_its_bytes_in_whole_quotes() -> None:
-    text = write(evidence("Within how many days shall the customer pay an undisputed invoice?"), max_bytes=140)
-    assert len(text.encode()) <= 140
-    assert text.count("[[") == text.count("]]") == 1
 
 
 def test_of_a_long_passage_the_sentences_around_the_best_one_are_quoted() -> None:
@@ -95,15 +89,15 @@ def local(max_output_tokens: int = 1024, evidence: Evidence | None = None, **bod
     return LocalRequest(caller, act, {"model": OFFLINE_MODEL} | body, max_output_tokens, engine=None, evidence=evidence)  # type: ignore[arg-type]
 
 
-async def said(request: LocalRequest) -> str:
+async def said(request: LocalRequest, reason: FinishReason = "stop") -> str:
     *deltas, finish = [event async for event in OfflineModel().stream(request)]
-    assert finish == Finish()
+    assert finish == Finish(reason)
     return "".join(delta.text for delta in deltas if isinstance(delta, Delta))
 
 
 async def test_as_a_local_model_it_streams_the_answer_and_counts_nothing_itself() -> None:
     text = await said(local(evidence=evidence("invoice paid days?")))
-    assert text == write(evidence("invoice paid days?"), 1024 * 4)
+    assert text == write(evidence("invoice paid days?"))
 
 
 def test_it_is_registered_under_its_name() -> None:
@@ -128,5 +122,18 @@ async def test_alone_and_without_a_text_it_says_what_it_is(content: object) -> N
 
 
 async def test_alone_it_keeps_to_the_output_limit() -> None:
-    text = await said(local(max_output_tokens=5, messages=[{"role": "user", "content": "Hello"}]))
+    text = await said(local(max_output_tokens=5, messages=[{"role": "user", "content": "Hello"}]), "length")
     assert 0 < len(text.encode()) <= 20
+
+
+@pytest.mark.parametrize(
+    ("tokens", "quotes", "reason"), [(1, 0, "length"), (35, 1, "length"), (1024, MIN_QUOTES, "stop")]
+)
+async def test_with_evidence_it_keeps_to_the_limit_in_whole_quotes(
+    tokens: int, quotes: int, reason: FinishReason
+) -> None:
+    found = evidence("Within how many days shall the customer pay an undisputed invoice?")
+    text = await said(local(tokens, found), reason)
+    assert text.startswith("answered\n")
+    assert text.count("[[") == text.count("]]") == quotes
+    assert not quotes or len(text.encode()) <= 4 * tokens

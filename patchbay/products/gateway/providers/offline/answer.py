@@ -1,12 +1,12 @@
 """Write an answer out of quotes, in the protocol that every model of a plug writes (`plugs.engine.answering`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from patchbay.kernel.search.contracts import WordEmbedder
 from patchbay.lib.words import content_words
 from patchbay.products.gateway.engine.contracts import Evidence, Passage
 from patchbay.products.gateway.providers.offline.decision import load_model, take_likely
-from patchbay.products.gateway.providers.offline.features import Judged, decision_features, judge
+from patchbay.products.gateway.providers.offline.features import decision_features, judge
 from patchbay.products.gateway.providers.offline.kinds import looks_like
 from patchbay.products.gateway.providers.offline.question import Asked, take_apart
 
@@ -19,8 +19,8 @@ WHOLE_WORDS = 90
 WINDOW_WORDS = 60
 
 
-def write_answer(evidence: Evidence | None, embedder: WordEmbedder | None, max_bytes: int) -> Iterator[str]:
-    """Yield the answer piece by piece, at most `max_bytes` of UTF-8 in whole quotes."""
+def write_answer(evidence: Evidence | None, embedder: WordEmbedder | None) -> Iterator[str]:
+    """Yield the answer piece by piece: what opens it, then whole quotes."""
     if evidence is None or not evidence.passages:
         yield "declined\n"
         return
@@ -33,10 +33,10 @@ def write_answer(evidence: Evidence | None, embedder: WordEmbedder | None, max_b
     model = load_model("semantic" if has_vectors else "lexical")
     ranked = model.rank(judge(asked, evidence.passages, embedder if has_vectors else None))
     outcome = model.decide(decision_features(asked, ranked))
-    opening = f"{outcome}\n" + (f"{FRAME} " if outcome == "answered" else "")
-    yield opening
+    yield f"{outcome}\n" + (f"{FRAME} " if outcome == "answered" else "")
     count = {"answered": max(MIN_QUOTES, len(take_likely(ranked))), "uncertain": MAX_NEAREST, "declined": 0}[outcome]
-    yield from _sources(asked, ranked[:count], max_bytes - len(opening))
+    for each in ranked[:count]:
+        yield f"[[{each.passage.number}|{choose_quote(asked, each.passage)}]]\n\n"
 
 
 def choose_quote(asked: Asked, passage: Passage) -> str:
@@ -56,15 +56,6 @@ def choose_quote(asked: Asked, passage: Passage) -> str:
             break
         first, last = low, high
     return passage.text[passage.spans[first][0] : passage.spans[last][1]]
-
-
-def _sources(asked: Asked, ranked: Sequence[Judged], room: int) -> Iterator[str]:
-    for each in ranked:
-        source = f"[[{each.passage.number}|{choose_quote(asked, each.passage)}]]\n\n"
-        room -= len(source.encode("utf-8", "surrogatepass"))
-        if room < 0:
-            return
-        yield source
 
 
 def _score(asked: Asked, sentence: str) -> float:

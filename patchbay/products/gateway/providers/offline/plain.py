@@ -1,7 +1,6 @@
 """The built-in model on its own, as `patchbay/offline`: it quotes the text that stands in the request itself."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from patchbay.lib.words import STOP_WORDS, content_words, find_words, stem
@@ -22,13 +21,12 @@ NOT_THERE = "The text that you gave me does not say that. I am Patchbay's built-
 OPENING = "Your text says:"
 
 
-def write_plain(body: dict[str, Any], max_bytes: int) -> Iterator[str]:
-    """Yield an answer to the last question of a chat body, in quotes of its other text, at most `max_bytes` long."""
+def write_plain(body: dict[str, Any]) -> str:
+    """Return an answer to the last question of a chat body, in quotes of its other text."""
     text, question = take_apart(body)
     passages = _passages(text)
     if not passages:
-        yield _cut(INTRODUCTION, max_bytes)
-        return
+        return INTRODUCTION
     held = {each.number: {*content_words(each.text)} for each in passages}
     asked = {*content_words(question)}
     shared = {number: len(asked & words) for number, words in held.items()}
@@ -39,9 +37,9 @@ def write_plain(body: dict[str, Any], max_bytes: int) -> Iterator[str]:
     }
     near = [each for each in passages if 2 * shared[each.number] > max(shared.values())]
     evidence = Evidence(question, tuple(sorted(near, key=lambda each: -shared[each.number])), len(passages), counts)
-    written = "".join(write_answer(evidence, None, max_bytes))
+    written = "".join(write_answer(evidence, None))
     quotes = _SOURCE.findall(written) if written.startswith("answered") else []
-    yield _cut("\n\n".join([OPENING, *quotes]) if quotes else NOT_THERE, max_bytes)
+    return "\n\n".join([OPENING, *quotes]) if quotes else NOT_THERE
 
 
 def take_apart(body: dict[str, Any]) -> tuple[str, str]:
@@ -64,7 +62,3 @@ def _passages(text: str) -> list[Passage]:
     sentences = [match.group().strip() for match in _SENTENCE.finditer(text)]
     kept = [sentence for sentence in sentences if len(sentence.split()) > 2][:MAX_PASSAGES]
     return [Passage(number, sentence, "") for number, sentence in enumerate(kept, 1)]
-
-
-def _cut(text: str, max_bytes: int) -> str:
-    return text.encode()[: max(0, max_bytes)].decode(errors="ignore")

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN
 from patchbay.kernel.search.embedder import get_word_embedder
-from patchbay.products.gateway.engine.contracts import Delta, Finish, LocalRequest
+from patchbay.products.gateway.engine.contracts import Delta, Finish, FinishReason, LocalRequest
 from patchbay.products.gateway.providers.offline.answer import write_answer
 from patchbay.products.gateway.providers.offline.plain import write_plain
 
@@ -17,13 +17,23 @@ class OfflineModel:
 
     async def stream(self, request: LocalRequest) -> AsyncGenerator[Delta | Finish, None]:
         """Yield the answer; the thinking is done in a thread, for it takes some tens of milliseconds."""
-        for piece in await asyncio.to_thread(_write, request):
+        pieces, reason = await asyncio.to_thread(_write, request)
+        for piece in pieces:
             yield Delta(piece)
-        yield Finish()
+        yield Finish(reason)
 
 
-def _write(request: LocalRequest) -> list[str]:
+def _write(request: LocalRequest) -> tuple[list[str], FinishReason]:
+    """Return the pieces that the limit leaves room for: of evidence whole quotes, of a text as much as fits."""
     room = request.max_output_tokens * BYTES_PER_TOKEN
-    if request.evidence is not None:
-        return list(write_answer(request.evidence, get_word_embedder(), room))
-    return list(write_plain(request.body, room))
+    if request.evidence is None:
+        text = write_plain(request.body)
+        kept = text.encode("utf-8", "surrogatepass")[:room].decode("utf-8", "ignore")
+        return [kept], "stop" if len(kept) == len(text) else "length"
+    pieces: list[str] = []
+    for piece in write_answer(request.evidence, get_word_embedder()):
+        room -= len(piece.encode("utf-8", "surrogatepass"))
+        if room < 0 and pieces:  # what opens the answer says its outcome
+            return pieces, "length"
+        pieces.append(piece)
+    return pieces, "stop"
