@@ -47,7 +47,7 @@ COMMIT_SECONDS = Histogram(
 WAITING = Gauge("patchbay_settlements_waiting", "Settlements that wait for their commit")
 
 
-class _Pending(msgspec.Struct, eq=False, gc=False):
+class _Pending(msgspec.Struct, eq=False):
     """A settlement in the queue; its outcome goes to `future`, which belongs to `loop` unless that is None.
 
     `item` is what its organisation pays, `caps` what its budgets count.

@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
-class Whole(msgspec.Struct, frozen=True, gc=False):
+class Whole(msgspec.Struct, frozen=True):
     """A whole answer: `body` as the client gets it, and what it says about its use."""
 
     body: bytes
@@ -66,7 +66,7 @@ class Whole(msgspec.Struct, frozen=True, gc=False):
         return self.reading.stored
 
 
-class Begun(msgspec.Struct, gc=False):
+class Begun(msgspec.Struct):
     """A stream that has begun: its reader, in the client's format, and the first bytes that may leave."""
 
     answer: Answer

@@ -1,6 +1,7 @@
 """The gateway's doors over an engine whose ledger is in memory, before fake vendors on real sockets."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from patchbay.products.gateway.api import visits
 from patchbay.products.gateway.api.doors import Shared
 from patchbay.products.gateway.api.routes import make_routes
 from patchbay.products.gateway.contracts import Catalogue, ModelAlias, ModelTarget, ProviderConfig, ProviderKey
-from patchbay.products.gateway.engine.calls import Engine
+from patchbay.products.gateway.engine.calls import Call, Engine
 from patchbay.products.gateway.engine.limits import Limits
 from patchbay.products.gateway.engine.routing.router import Router
 from patchbay.products.gateway.providers import http
@@ -105,19 +106,24 @@ class House:
         return [each for each in http.client()._connections if each.usable]
 
     async def nothing_is_left(self) -> None:
-        """Holds, calls, places and connections are back."""
+        """Holds, calls, places and connections are back, and no call is kept in memory."""
         async with asyncio.timeout(5):
             for connection in http.client()._connections - set(self._idle()):
                 await connection.lost
         assert not self.meter.held
         assert (self.engine.open, self.engine.left) == (0, 0)
         assert all(each.gate.active == 0 for each in self.engine.router._providers.values())
+        await asyncio.sleep(0)  # for tasks that are being cancelled
+        gc.collect()
+        assert not [each for each in gc.get_objects() if isinstance(each, Call)]
 
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> AsyncIterator[House]:
     settings.UPSTREAM_SILENCE_SECONDS = SILENCE_SECONDS
+    gc.freeze()  # what was there before is neither looked through nor found by `nothing_is_left`
     async with AsyncExitStack() as stack:
+        stack.callback(gc.unfreeze)
         fakes = [await stack.enter_async_context(upstream(kind)) for kind in ("openai", "anthropic")]
         made = House(*fakes)
         monkeypatch.setattr(keys, "find_cached", made.grants.get)
