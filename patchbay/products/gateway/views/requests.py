@@ -39,7 +39,9 @@ def list_requests(request: PageRequest) -> HttpResponse:
     )
     filters = form.chosen()
     found = queries.list_requests(organisation_id, **filters, cursor=request.GET.get("cursor") or None)
-    context = {"page": found, "form": form, "filters": filters, "outcomes": OUTCOMES}
+    plugs = _plugs(organisation_id)
+    rows = [(seen, plugs.get(seen.plug_id, "")) for seen in found.data]
+    context = {"page": found, "rows": rows, "form": form, "filters": filters, "outcomes": OUTCOMES}
     return page(request, "requests/list", "requests", context)
 
 
@@ -55,6 +57,7 @@ def show_request(request: PageRequest, request_id: str) -> HttpResponse:
         "detail": detail,
         "seen": detail.request,
         "by": _who(organisation_id, detail.request),
+        "plug": _plugs(organisation_id).get(detail.request.plug_id, ""),
         "bars": _bars(detail.request),
         "advice": _advice(detail.request.code),
         "rules": queries.get_rules(organisation_id),
@@ -66,6 +69,11 @@ def _provider_names(organisation_id: str) -> list[str]:
     """Return the names of providers that requests of an organisation can have gone to."""
     aliases = queries.get_catalogue(organisation_id).aliases.values()
     return sorted({target.provider.name for alias in aliases for target in alias.targets})
+
+
+def _plugs(organisation_id: str) -> dict[str, str]:
+    """Return the names of an organisation's plugs: their calls are logged under the model that answered."""
+    return {scope.id: scope.name for scope in keys.list_scopes(organisation_id)}
 
 
 def _who(organisation_id: str, seen: RequestView) -> str:

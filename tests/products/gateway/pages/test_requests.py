@@ -9,6 +9,7 @@ from django.urls import reverse
 from patchbay.kernel.accounts.models import Membership
 from patchbay.products.gateway.engine.request_log import Body, write
 from patchbay.products.gateway.services import set_rules
+from patchbay.products.plugs import services as plugs
 from tests import factories
 from tests.factories import requests
 
@@ -126,3 +127,10 @@ def test_viewers_and_strangers_see_no_request(viewer: Client, stranger: Client, 
     assert viewer.get(address).status_code == HTTPStatus.FORBIDDEN
     assert stranger.get(address).status_code == HTTPStatus.NOT_FOUND
     assert "No request yet" in read(stranger)
+
+
+def test_a_plugs_call_names_the_plug(client: Client, owner: Membership) -> None:
+    plug = plugs.create_plug(actor=owner.actor(), name="House rules")
+    request_id = requests.success(owner.organisation_id, plug_id=plug.id, model="patchbay/offline")
+    assert "House rules" in read(client)
+    assert "House rules" in read(client, f"/gateway/requests/{request_id}")
