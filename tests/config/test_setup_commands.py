@@ -1,38 +1,21 @@
 """`patchbay provider`, `model`, `price`: for scripts, in words for people, known to a running process at once."""
 
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from patchbay.config.cli import _parser, boot, main, migrate
+from patchbay.config.cli import _parser, main
 from patchbay.products.gateway import queries
 from patchbay.products.gateway.models import ProviderKey
 from tests import factories
+from tests.config.conftest import Run
 
 SECRET = "sk-from-a-script-0123456789abcd"
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def patchbay(transactional_db: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process, on the test's database; returns status, output and complaints."""
-    monkeypatch.setattr(boot, "boot", lambda: None)
-    monkeypatch.setattr(migrate, "migrate", lambda verbosity: None)
-
-    def run(*words: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        status = main(words)
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
 
 
 def add_openai(patchbay: Run) -> None:
@@ -163,6 +146,8 @@ def test_every_example_of_an_action_is_right(capsys: pytest.CaptureFixture[str])
         ("model", "add"),
         ("model", "remove"),
         ("price", "set"),
+        ("job", "list"),
+        ("job", "retry"),
     ):
         with pytest.raises(SystemExit):
             main([*words, "--help"])

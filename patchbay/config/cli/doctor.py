@@ -76,7 +76,7 @@ def _jobs() -> tuple[bool, str]:
     from patchbay.kernel.jobs import queries
 
     dead = len(queries.list_dead())
-    return not dead, f"{dead} dead letters" if dead else "no dead letters"
+    return not dead, f"{dead} failed for good; see `patchbay job list`" if dead else "no job failed for good"
 
 
 def _embeddings() -> tuple[bool, str]:

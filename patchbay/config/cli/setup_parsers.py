@@ -1,4 +1,4 @@
-"""What the commands that set the gateway up take: `provider`, `model`, `price`. Needs nothing but argparse."""
+"""What the operator's commands take: `provider`, `model`, `price`, `job`. Needs nothing but argparse."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -37,6 +37,7 @@ def add_setup_commands(commands: Commands, common: argparse.ArgumentParser) -> N
     _add_provider(commands, scoped)
     _add_model(commands, scoped)
     _add_price(commands, common)
+    _add_job(commands, common)
     does = "encrypt providers' keys and kept bodies with a new key"
     rotate = _add(commands, [common], "rotate-encryption", does, ["patchbay rotate-encryption --json"])
     rotate.add_argument("--json", action="store_true", help="print one JSON object for scripts")
@@ -139,6 +140,27 @@ def _add_model(commands: Commands, common: argparse.ArgumentParser) -> None:
     remove.add_argument(
         "--target", metavar="PROVIDER/MODEL", help="this one alone; with its last target the model goes"
     )
+
+
+def _add_job(commands: Commands, common: argparse.ArgumentParser) -> None:
+    group = _Group(
+        commands,
+        common,
+        "job",
+        "see background jobs that failed for good, and run them again",
+        ("patchbay job list", "patchbay job retry --all"),
+    )
+    shown = group.add("list", "list the jobs that failed for good, newest first", "patchbay job list --json")
+    shown.add_argument("--name", metavar="JOB", help="of this kind alone, such as plugs.index_document")
+    shown.add_argument("--json", action="store_true", help="print a JSON list for scripts")
+    retry = group.add(
+        "retry",
+        "run jobs again that failed for good, with all their attempts",
+        "patchbay job retry 01990b6e-6c2c-7b7e-9c55-0d7a2f1f9a10",
+        "patchbay job retry --all",
+    )
+    retry.add_argument("id", metavar="ID", nargs="*", help="as `job list` shows them")
+    retry.add_argument("--all", action="store_true", help="every one that `job list` shows")
 
 
 def _add_price(commands: Commands, common: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import inspect
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django_tasks.base import TaskResultStatus
@@ -37,10 +38,11 @@ def enqueue(
 
 def retry_dead(job_id: str) -> None:
     """Run a dead letter again, with all its attempts; NotFoundError when there is no such dead letter."""
-    revived = DBTaskResult.objects.filter(id=job_id, status=TaskResultStatus.FAILED).update(
-        status=TaskResultStatus.READY, run_after=get_date_max(), worker_ids=[], finished_at=None
-    )
-    if not revived:
+    try:
+        dead = DBTaskResult.objects.filter(id=UUID(job_id), status=TaskResultStatus.FAILED)
+    except ValueError:
+        dead = DBTaskResult.objects.none()
+    if not dead.update(status=TaskResultStatus.READY, run_after=get_date_max(), worker_ids=[], finished_at=None):
         raise NotFoundError(f"There is no dead letter {job_id}.")
     transaction.on_commit(_ring)
 
