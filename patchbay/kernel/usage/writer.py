@@ -45,6 +45,7 @@ COMMIT_SECONDS = Histogram(
     bounds=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
 )
 WAITING = Gauge("patchbay_settlements_waiting", "Settlements that wait for their commit")
+HELD_UP = Gauge("patchbay_holds_waiting", "Calls that wait for credits, new ones or what calls under way hold")
 
 
 class _Pending(msgspec.Struct, eq=False):
@@ -91,6 +92,7 @@ class Writer:
         self._thread.start()
         self._opened.result()
         WAITING.watch(lambda: len(self._queue) + len(self._batch))
+        HELD_UP.watch(lambda: sum(len(waiters) for _, waiters in self.book.waiting()))
 
     def stop(self, seconds: float = 10.0) -> None:
         """Refuse new holds, commit what waits, return the leases and close the process row."""

@@ -116,12 +116,14 @@ def test_a_hold_waits_for_what_a_call_under_way_leaves_over(ledger_runtime: Runt
         second = asyncio.create_task(book.hold(organisation, 900))
         small = await book.hold(organisation, 100)  # the rest is not kept from who needs no more
         assert not second.done()
+        assert writer.HELD_UP.values == {(): 1}
         book.release(small)
         await live.settle(Settlement(first, 50, record(organisation)))
         return (await second).amount_micro
 
     assert asyncio.run(overlap()) == 900
     assert available(organisation) == 950
+    assert writer.HELD_UP.values == {(): 0}
 
 
 def test_a_hold_that_waits_is_refused_once_what_it_needs_is_spent(ledger_runtime: Runtime, organisation: str) -> None:
