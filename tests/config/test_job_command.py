@@ -41,11 +41,21 @@ def test_one_or_all_run_again(patchbay: Run) -> None:
     assert queries.list_dead() == []
 
 
+def test_of_more_than_are_shown_the_number_is_said_and_all_run_again(patchbay: Run) -> None:
+    for _ in range(102):
+        dead()
+    assert "and 2 older ones" in patchbay("job", "list")[1]
+    assert patchbay("job", "retry", "--all")[1].startswith("102 jobs")
+    assert queries.get_backlog().dead == 0
+
+
 def test_a_wrong_id_and_none_at_all_are_refused_with_what_to_do(patchbay: Run) -> None:
     for job_id in ("nonsense", "01990b6e-6c2c-7b7e-9c55-0d7a2f1f9a10"):
         status, _, said = patchbay("job", "retry", job_id)
-        assert (status, job_id in said) == (1, True)
+        assert (status, job_id in said, "patchbay job list" in said) == (1, True, True)
     for words in ((), (dead(), "--all")):
         status, _, said = patchbay("job", "retry", *words)
         assert (status, "patchbay job list" in said) == (1, True)
-    assert len(queries.list_dead()) == 1
+    (left,) = queries.list_dead()
+    assert patchbay("job", "retry", left.id, "nonsense")[0] == 1
+    assert queries.list_dead() == [left], "with a wrong id among them none is revived"

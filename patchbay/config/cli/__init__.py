@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from patchbay import __version__
-from patchbay.config.cli.setup_parsers import add_setup_commands
+from patchbay.config.cli.operator_parsers import add_operator_commands
 from patchbay.config.environment import SettingError
 
 MAX_CONCURRENCY = 64
@@ -138,5 +138,5 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print one JSON object for scripts")
     openapi = add("openapi", "print the OpenAPI 3.1 document of /v1", "patchbay openapi --out openapi.json")
     openapi.add_argument("--out", metavar="FILE", help="write it to a file instead")
-    add_setup_commands(commands, common)
+    add_operator_commands(commands, common)
     return parser

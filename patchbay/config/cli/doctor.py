@@ -75,7 +75,7 @@ def _shared() -> tuple[bool, str]:
 def _jobs() -> tuple[bool, str]:
     from patchbay.kernel.jobs import queries
 
-    dead = len(queries.list_dead())
+    dead = queries.get_backlog().dead
     return not dead, f"{dead} failed for good; see `patchbay job list`" if dead else "no job failed for good"
 
 

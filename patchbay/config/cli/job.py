@@ -18,21 +18,26 @@ def _list(arguments: argparse.Namespace) -> int:
     elif dead:
         rows = [(job.id, job.name, f"{job.failed_at:%Y-%m-%d %H:%M:%S} UTC", job.attempts, job.reason) for job in dead]
         print_table(("ID", "JOB", "FAILED", "ATTEMPTS", "REASON"), rows)
+        if not arguments.name and (older := queries.get_backlog().dead - len(dead)) > 0:
+            print(f"and {older:,} older ones; `patchbay job retry --all` runs those again too.")
     else:
         print("No job has failed for good.")
     return 0
 
 
 def _retry(arguments: argparse.Namespace) -> int:
-    from patchbay.kernel.jobs import queries, services
+    from django.db import transaction
+
+    from patchbay.kernel.jobs import services
     from patchbay.lib.errors import InvalidError
 
     if bool(arguments.id) == arguments.all:
         raise InvalidError("Name the jobs to retry, or say --all.", next_step="`patchbay job list` shows them.")
-    ids = arguments.id or [job.id for job in queries.list_dead()]
-    for job_id in ids:
-        services.retry_dead(job_id)
-    print(f"{len(ids)} job{'' if len(ids) == 1 else 's'} will run again, with all attempts.")
+    with transaction.atomic():  # a wrong id among several revives none
+        for job_id in arguments.id:
+            services.retry_dead(job_id)
+        revived = services.retry_all_dead() if arguments.all else len(arguments.id)
+    print(f"{revived:,} job{'' if revived == 1 else 's'} will run again, with all attempts.")
     return 0
 
 

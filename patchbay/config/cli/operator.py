@@ -1,4 +1,4 @@
-"""What the commands that set things up share: who acts, for whom, and how a refusal is said."""
+"""What the operator's commands share: who acts, for whom, and how a refusal is said."""
 
 import argparse
 import sys

@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from patchbay.kernel.jobs import dispatch, registry
+from patchbay.kernel.jobs.models import Job
 from patchbay.lib.errors import NotFoundError
 
 
@@ -42,9 +44,20 @@ def retry_dead(job_id: str) -> None:
         dead = DBTaskResult.objects.filter(id=UUID(job_id), status=TaskResultStatus.FAILED)
     except ValueError:
         dead = DBTaskResult.objects.none()
-    if not dead.update(status=TaskResultStatus.READY, run_after=get_date_max(), worker_ids=[], finished_at=None):
-        raise NotFoundError(f"There is no dead letter {job_id}.")
+    if not _revive(dead):
+        advice = "`patchbay job list` shows those that have."
+        raise NotFoundError(f"No job {job_id} has failed for good.", next_step=advice)
+
+
+def retry_all_dead() -> int:
+    """Run every dead letter again, with all its attempts; return their number."""
+    return _revive(DBTaskResult.objects.filter(status=TaskResultStatus.FAILED))
+
+
+def _revive(dead: QuerySet[Job]) -> int:
+    revived = dead.update(status=TaskResultStatus.READY, run_after=get_date_max(), worker_ids=[], finished_at=None)
     transaction.on_commit(_ring)
+    return revived
 
 
 def _ring() -> None:

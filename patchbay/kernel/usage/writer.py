@@ -45,7 +45,7 @@ COMMIT_SECONDS = Histogram(
     bounds=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
 )
 WAITING = Gauge("patchbay_settlements_waiting", "Settlements that wait for their commit")
-HELD_UP = Gauge("patchbay_holds_waiting", "Calls that wait for credits, new ones or what calls under way hold")
+HELD_UP = Gauge("patchbay_holds_waiting", "Calls that wait for a lease, or for what calls under way hold")
 
 
 class _Pending(msgspec.Struct, eq=False):

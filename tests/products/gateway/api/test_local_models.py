@@ -34,6 +34,15 @@ async def test_a_stream_says_it_too_where_it_is_asked_to(house: House) -> None:
     assert b'"usage"' not in plain.body
 
 
+@pytest.mark.parametrize(("door", "last"), [("messages", "message_delta"), ("responses", "response.completed")])
+async def test_a_translated_stream_says_it_in_its_own_last_words(house: House, door: str, last: str) -> None:
+    answer = await house.ask(door, OFFLINE, stream=True, **DOORS[door])
+    (charge,) = house.meter.charges
+    (ended,) = [said for name, said in answer.events if name == last]
+    usage = ended.get("response", ended)["usage"]
+    assert (usage["output_tokens"], charge.usage.completion > 0) == (charge.usage.completion, True)
+
+
 @pytest.mark.parametrize(
     ("door", "field", "value"),
     [
@@ -77,6 +86,9 @@ async def test_a_picture_is_refused_not_overlooked(house: House) -> None:
     said = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture]}
     answer = await house.ask("chat", OFFLINE, messages=[said])
     assert (answer.status, answer.json()["error"]["param"]) == (400, "messages[0].content[1]")
+    asked = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
+    answer = await house.ask("responses", OFFLINE, instructions="Be brief.", input=[asked])
+    assert (answer.status, answer.json()["error"]["param"]) == (400, "input"), answer.body
 
 
 async def test_a_value_of_the_wrong_type_is_the_clients_fault(house: House) -> None:

@@ -132,5 +132,5 @@ def test_viewers_and_strangers_see_no_request(viewer: Client, stranger: Client, 
 def test_a_plugs_call_names_the_plug(client: Client, owner: Membership) -> None:
     plug = plugs.create_plug(actor=owner.actor(), name="House rules")
     request_id = requests.success(owner.organisation_id, plug_id=plug.id, model="patchbay/offline")
-    assert "House rules" in read(client)
-    assert "House rules" in read(client, f"/gateway/requests/{request_id}")
+    assert '<span class="badge">House rules</span>' in read(client)
+    assert "For the plug" in read(client, f"/gateway/requests/{request_id}")

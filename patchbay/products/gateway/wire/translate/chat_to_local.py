@@ -7,7 +7,6 @@ provider of another format. Hints (sampling, seeds, effort, tools that need not 
 from typing import Any
 
 from patchbay.products.gateway.wire.contracts import Body, Format
-from patchbay.products.gateway.wire.reading import invalid
 from patchbay.products.gateway.wire.translate.fields import items, number_of, unsupported
 
 _NUMBERS = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "seed")
@@ -15,7 +14,7 @@ _TEXT_FORMATS = (None, {"type": "text"})
 _FREE_CHOICES = (None, "auto", "none")
 _CLIENTS_NAMES: dict[Format, dict[str, str]] = {
     "messages": {"stop": "stop_sequences", "response_format": "output_config.format"},
-    "responses": {"response_format": "text.format"},
+    "responses": {"response_format": "text.format", "messages": "input"},
 }
 """Fields as the client calls them whose format was translated into chat."""
 
@@ -32,7 +31,10 @@ def require_plain(body: Body, asked: Format) -> None:
     for name, fault in _faults(body):
         raise unsupported(names.get(name, name), fault)
     for number, message in enumerate(items(body.get("messages"), "messages")):
-        _require_text(message.get("content"), f"messages[{number}].content")
+        if (part := _first_that_is_no_text(message.get("content"))) is not None:
+            # The turns of a translated request are not those that its client numbered.
+            field = f"messages[{number}].content[{part}]" if asked == "chat" else names.get("messages", "messages")
+            raise unsupported(field, "The model behind this name reads text alone.")
 
 
 def _faults(body: Body) -> list[tuple[str, str]]:
@@ -48,11 +50,8 @@ def _faults(body: Body) -> list[tuple[str, str]]:
     return [(name, fault) for name, is_plain, fault in wanted if not is_plain]
 
 
-def _require_text(content: Any, field: str) -> None:
+def _first_that_is_no_text(content: Any) -> int | None:
     if content is None or isinstance(content, str):
-        return
-    if not isinstance(content, list):
-        raise invalid(field, "A text or a list of parts is needed.")
-    for number, part in enumerate(items(content, field)):
-        if part.get("type") not in ("text", "refusal"):
-            raise unsupported(f"{field}[{number}]", "The model behind this name reads text alone.")
+        return None
+    parts = items(content, "messages")
+    return next((number for number, part in enumerate(parts) if part.get("type") not in ("text", "refusal")), None)

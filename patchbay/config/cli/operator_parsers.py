@@ -28,7 +28,7 @@ class _Group:
         return _add(self.actions, [self.common], name, does, examples)
 
 
-def add_setup_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
+def add_operator_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add the commands to those of `patchbay`."""
     scoped = argparse.ArgumentParser(add_help=False, parents=[common])
     scoped.add_argument(
@@ -160,7 +160,7 @@ def _add_job(commands: Commands, common: argparse.ArgumentParser) -> None:
         "patchbay job retry --all",
     )
     retry.add_argument("id", metavar="ID", nargs="*", help="as `job list` shows them")
-    retry.add_argument("--all", action="store_true", help="every one that `job list` shows")
+    retry.add_argument("--all", action="store_true", help="every one that failed for good")
 
 
 def _add_price(commands: Commands, common: argparse.ArgumentParser) -> None:
