@@ -159,11 +159,14 @@ def main() -> None:
     django.setup()
     from django.core.management import call_command
 
+    from patchbay.config.cli.boot import keep_in_memory
+
     call_command("migrate", verbosity=0)
     ingest = Ingest()
     ingest.run(b"# Warm\n\nEverything is imported by now.\n", "warm.md")
     data = make_pdf(options.pages)
     ingest.run(data + b"\n% warm", "warm.pdf")
+    keep_in_memory()  # as a worker does
     alone, ready = [bare(data)], []
     for number in range(options.rounds):
         used, version = ingest.run(data + b"\n%% %d" % number, f"round {number}.pdf")

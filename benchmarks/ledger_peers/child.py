@@ -16,6 +16,7 @@ from typing import Any
 
 import django
 
+from patchbay.config.cli.boot import keep_in_memory
 from patchbay.lib.ids import new_id
 
 django.setup()  # here, because contracts import models, and importing inside `record` would be measured
@@ -99,6 +100,7 @@ async def drive(settle: Settle, count: int) -> None:
 
 async def measure(settle: Settle, count: int, server_pid: int, warm_up: int = WARM_UP) -> dict[str, float]:
     await drive(settle, warm_up)
+    keep_in_memory()  # as a server does when it has started
     cpu, clock = cpu_seconds(server_pid), time.perf_counter()
     await drive(settle, count)
     seconds = time.perf_counter() - clock
@@ -163,6 +165,7 @@ def row_lock(count: int, server_pid: int) -> dict[str, float]:
             thread.join()
 
     run(20)
+    keep_in_memory()
     cpu, clock = cpu_seconds(server_pid), time.perf_counter()
     run(count // THREADS)
     seconds = time.perf_counter() - clock

@@ -1,6 +1,7 @@
 """Start Django for a command, with logging set up first."""
 
 import fcntl
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,15 @@ def boot() -> None:
     configure()
     make_data_dir(settings.DATA_DIR)
     django.setup()
+
+
+def keep_in_memory() -> None:
+    """Take what a process that serves has made so far out of the search for garbage; once it is ready for work.
+
+    It stays as long as the process does, and looking through it took a tenth of a second each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

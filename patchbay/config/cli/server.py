@@ -5,7 +5,6 @@ when it can answer, and drains when the parent asks or is gone.
 """
 
 import argparse
-import gc
 import os
 import shutil
 import signal
@@ -134,12 +133,11 @@ class _Server:
 
     def __init__(self, kind: Kind, after_startup: Step) -> None:
         from patchbay.config import asgi
+        from patchbay.config.cli.boot import keep_in_memory
 
         async def settled() -> None:
             await after_startup()
-            # What is there now stays. Looking through it for garbage took a tenth of a second every two seconds.
-            gc.collect()
-            gc.freeze()
+            keep_in_memory()
 
         make = asgi.make_gateway if kind == "gateway" else asgi.make_application
         self._application = make(after_startup=settled)

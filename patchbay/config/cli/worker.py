@@ -4,7 +4,7 @@ import argparse
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from patchbay.config.cli.boot import boot
+    from patchbay.config.cli.boot import boot, keep_in_memory
 
     boot()
     from patchbay.kernel.jobs import worker
@@ -15,6 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     checkpointer.start()
     if follower := state.make_follower():
         follower.start()
+    keep_in_memory()
     try:
         return worker.run(concurrency=arguments.concurrency)
     finally:
