@@ -6,8 +6,8 @@ finishes. Why and after how many tokens the answer ended is told last, since a c
 
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Asked, Body
-from patchbay.products.gateway.wire.reading import read_answer_body
-from patchbay.products.gateway.wire.sse import DONE_DATA, cut_events, read_data, write_event
+from patchbay.products.gateway.wire.sse import write_event
+from patchbay.products.gateway.wire.translate.chat_events import FromChatEvents
 from patchbay.products.gateway.wire.translate.fields import thoughts_of
 from patchbay.products.gateway.wire.translate.messages_to_chat.answer import (
     message_of,
@@ -20,22 +20,16 @@ from patchbay.products.gateway.wire.translate.messages_to_chat.answer import (
 _PING = write_event("ping", {"type": "ping"})
 
 
-class MessagesEvents:
+class MessagesEvents(FromChatEvents):
     """See `EventTranslator`."""
 
     def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._begun = False
+        super().__init__(asked)
         self._open: tuple[str, int] | None = None
         self._calls: list[int] = []
         self._blocks = 0
         self._ended_by: str | None = None
         self._stop_sequence: str | None = None
-        self._usage: Body | None = None
-
-    def feed(self, events: bytes) -> bytes:
-        """Translate whole events of a chat stream."""
-        return b"".join([self._translate(event) for event in cut_events(events)])
 
     def final(self, events: bytes) -> bytes:
         """Return the last events: what is still open ends, then come reason and count, then `message_stop`."""
@@ -47,24 +41,10 @@ class MessagesEvents:
         last = {"type": "message_delta", "delta": delta, "usage": translate_usage(self._usage)}
         return said + write_event("message_delta", last) + write_event("message_stop", {"type": "message_stop"})
 
-    def _translate(self, event: bytes) -> bytes:
-        data = read_data(event)
-        if not data:
-            return _PING if self._begun else b""
-        if data == DONE_DATA:
-            return b""
-        chunk = read_answer_body(data)
-        self._usage = chunk.get("usage") or self._usage
-        said = self._begin()
-        for choice in chunk.get("choices") or ():
-            if choice.get("index", 0) == 0:
-                said += self._translate_choice(choice)
-        return said
+    def _keep_alive(self) -> bytes:
+        return _PING if self._begun else b""
 
-    def _begin(self) -> bytes:
-        if self._begun:
-            return b""
-        self._begun = True
+    def _opening(self) -> bytes:
         message = message_of(
             self._asked, content=[], stop_reason=None, stop_sequence=None, usage=translate_usage(self._usage)
         )

@@ -9,8 +9,8 @@ from typing import Any
 
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Asked, Body
-from patchbay.products.gateway.wire.reading import read_answer_body
-from patchbay.products.gateway.wire.sse import DONE_DATA, cut_events, read_data, write_event
+from patchbay.products.gateway.wire.sse import write_event
+from patchbay.products.gateway.wire.translate.chat_events import FromChatEvents
 from patchbay.products.gateway.wire.translate.responses_to_chat.answer import Names, response_of
 from patchbay.products.gateway.wire.translate.responses_to_chat.open_items import (
     OpenCall,
@@ -23,24 +23,18 @@ from patchbay.products.gateway.wire.translate.responses_to_chat.open_items impor
 _PING = b": ping\n\n"
 
 
-class ResponsesEvents:
+class ResponsesEvents(FromChatEvents):
     """See `EventTranslator`."""
 
     def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+        super().__init__(asked)
         self._names = Names(asked)
-        self._begun = False
         self._sequence = 0
         self._output: list[Body] = []
         self._open: OpenItem | None = None
         self._open_call = -1
         self._calls: set[int] = set()
         self._finish_reason: str | None = None
-        self._usage: Body | None = None
-
-    def feed(self, events: bytes) -> bytes:
-        """Translate whole events of a chat stream."""
-        return b"".join([self._translate(event) for event in cut_events(events)])
 
     def final(self, events: bytes) -> bytes:
         """Return the last events: what is still open is done, then the whole response."""
@@ -48,24 +42,10 @@ class ResponsesEvents:
         response = response_of(self._asked, self._output, finish_reason=self._finish_reason, usage=self._usage)
         return said + self._write([(f"response.{response['status']}", {"response": response})])
 
-    def _translate(self, event: bytes) -> bytes:
-        data = read_data(event)
-        if not data:
-            return _PING
-        if data == DONE_DATA:
-            return b""
-        chunk = read_answer_body(data)
-        self._usage = chunk.get("usage") or self._usage
-        said = self._begin()
-        for choice in chunk.get("choices") or ():
-            if choice.get("index", 0) == 0:
-                said += self._translate_choice(choice)
-        return said
+    def _keep_alive(self) -> bytes:
+        return _PING
 
-    def _begin(self) -> bytes:
-        if self._begun:
-            return b""
-        self._begun = True
+    def _opening(self) -> bytes:
         response = response_of(self._asked, [], status="in_progress")
         return self._write(
             [("response.created", {"response": response}), ("response.in_progress", {"response": response})]
