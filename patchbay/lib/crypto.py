@@ -6,15 +6,17 @@ encrypts. A process notices by itself when the file changes.
 """
 
 import contextlib
+import fcntl
 import os
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 KEPT = 2
-"""Keys that stay readable after a rotation: a process may still write with the one before for a moment."""
+"""Keys that stay readable after a whole rotation: a process may still write with the one before for a moment."""
 
 
 class UnreadableError(ValueError):
@@ -52,13 +54,31 @@ class Keyring:
         except InvalidToken:
             raise UnreadableError("No encryption key of this instance fits; was one of them taken away?") from None
 
-    def add(self) -> None:
-        """Put a new key before the others of the file and forget those older than the last `KEPT`."""
+    def add(self) -> str:
+        """Put a new key before the others of the file and return it; none is forgotten, for all may be in use."""
         if self._given:
             raise ValueError("The keys come from PATCHBAY_ENCRYPTION_KEYS: put a new one first there.")
-        with self._lock:
-            keys = [Fernet.generate_key().decode(), *self._read()][:KEPT]
-            _write(self._path, keys, replace=True)
+        with self._changing() as keys:
+            fresh = Fernet.generate_key().decode()
+            _write(self._path, [fresh, *keys], replace=True)
+        return fresh
+
+    def forget_before(self, key: str) -> None:
+        """Keep this key of the file, those that are newer, and the one before it: nothing is encrypted with older ones.
+
+        Only for who has renewed everything since `key` was added: a rotation that broke off forgets none.
+        """
+        with self._changing() as keys:
+            if key in keys:
+                _write(self._path, keys[: keys.index(key) + KEPT], replace=True)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[tuple[str, ...]]:
+        """Give the keys of the file to who changes them, one after another over all processes of this machine."""
+        self._version()
+        with self._lock, open(self._path.with_name(f"{self._path.name}.lock"), "w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield self._read()
 
     def _fernet(self) -> MultiFernet:
         version = None if self._given else self._version()
@@ -82,7 +102,7 @@ class Keyring:
         return tuple(self._path.read_text().split())
 
 
-def _write(path: Path, keys: list[str], *, replace: bool) -> None:
+def _write(path: Path, keys: Sequence[str], *, replace: bool) -> None:
     """Write the keys, whole or not at all, for the owner's eyes alone; an existing file stays unless told otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")

@@ -12,6 +12,7 @@ import pytest
 from patchbay.config.cli import _parser, main
 from patchbay.products.gateway import queries
 from patchbay.products.gateway.models import ProviderKey
+from patchbay.products.gateway.services import encryption
 from tests import factories
 from tests.config.conftest import Run
 
@@ -136,6 +137,19 @@ def test_encryption_is_rotated(patchbay: Run, settings: Any, tmp_path: Path) -> 
     before = bytes(ProviderKey.objects.get().encrypted)
     assert json.loads(patchbay("rotate-encryption", "--json")[1]) == {"renewed": 1, "lost": 0}
     assert bytes(ProviderKey.objects.get().encrypted) != before
+    assert len((tmp_path / "keys").read_text().split()) == 2
+
+
+def test_a_rotation_that_broke_off_loses_nothing_when_it_is_run_again(
+    patchbay: Run, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ENCRYPTION_KEYS_FILE = tmp_path / "keys"
+    add_openai(patchbay)
+    with monkeypatch.context() as killed:
+        killed.setattr(encryption, "renew_secrets", lambda: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            patchbay("rotate-encryption", "--json")
+    assert json.loads(patchbay("rotate-encryption", "--json")[1]) == {"renewed": 1, "lost": 0}
     assert len((tmp_path / "keys").read_text().split()) == 2
 
 

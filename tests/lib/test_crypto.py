@@ -51,16 +51,41 @@ def test_a_process_that_runs_takes_up_a_new_key_and_reads_what_the_old_one_wrote
     assert newest.decrypt(running.renew(before)) == b"before"
 
 
-def test_a_key_is_gone_after_the_second_rotation(path: Path) -> None:
+def test_a_key_is_gone_after_the_second_whole_rotation(path: Path) -> None:
     ring = Keyring((), path)
     stored = ring.encrypt(b"x")
-    ring.add()
+    ring.forget_before(ring.add())
     assert ring.decrypt(stored) == b"x"
-    ring.add()
+    ring.forget_before(ring.add())
     with pytest.raises(UnreadableError):
         ring.decrypt(stored)
     with pytest.raises(UnreadableError):
         ring.renew(stored)
+
+
+def test_a_rotation_that_broke_off_forgets_no_key_and_two_at_once_forget_none_in_use(path: Path) -> None:
+    ring = Keyring((), path)
+    stored = [ring.encrypt(b"x")]
+    ring.add()  # and then it was killed
+    stored.append(ring.encrypt(b"x"))
+    first, second = ring.add(), Keyring((), path).add()
+    stored.append(ring.encrypt(b"x"))
+    assert [ring.decrypt(each) for each in stored] == [b"x"] * 3
+    ring.forget_before(first)
+    assert ring.decrypt(stored[2]) == b"x"
+    assert path.read_text().split()[:2] == [second, first]
+    ring.forget_before(second)
+    assert path.read_text().split() == [second, first]
+
+
+def test_processes_that_rotate_at_once_lose_no_key(path: Path) -> None:
+    made: list[str] = []
+    threads = [threading.Thread(target=lambda: made.append(Keyring((), path).add())) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(made) < set(path.read_text().split())
 
 
 def test_keys_of_the_environment_are_used_in_their_order(path: Path) -> None:

@@ -17,9 +17,10 @@ def _rotate(arguments: argparse.Namespace) -> int:
     from patchbay.products.gateway.services.encryption import renew_secrets
 
     ring = crypto.keyring()
-    if ring.rotates_itself:
-        ring.add()
+    fresh = ring.add() if ring.rotates_itself else None
     done = renew_secrets()
+    if fresh is not None:  # only now: a rotation that breaks off is finished by the next one
+        ring.forget_before(fresh)
     if arguments.json:
         print(json.dumps(asdict(done)))
         return 1 if done.lost else 0
