@@ -15,6 +15,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from patchbay.kernel.keys import services as keys
+from patchbay.kernel.keys.contracts import Grant
 from patchbay.kernel.usage import services as usage
 from patchbay.lib.errors import AppError, FieldError, InvalidError, from_exception
 from patchbay.site.problems import problem_response
@@ -44,9 +45,11 @@ class IdempotencyMiddleware:
         if key is None or request.method != "POST" or not _is_covered(request.path):
             return self.get_response(request)
         try:
-            organisation_id = keys.authenticate(_token(request)).organisation_id
+            grant = keys.authenticate(_token(request))
             claim = usage.claim(
-                organisation_id=organisation_id, idempotency_key=_checked(key), fingerprint=_fingerprint(request)
+                organisation_id=grant.organisation_id,
+                idempotency_key=_checked(key),
+                fingerprint=_fingerprint(request, grant),
             )
         except AppError as error:
             return problem_response(request, error)
@@ -90,9 +93,13 @@ def _checked(key: str) -> str:
     return key
 
 
-def _fingerprint(request: HttpRequest) -> str:
-    """SHA-256 of where and what; of a form its parts, because each sending has another boundary."""
-    digest = hashlib.sha256(request.get_full_path().encode() + b"\0")
+def _fingerprint(request: HttpRequest, grant: Grant) -> str:
+    """SHA-256 of where and what; of a form its parts, because each sending has another boundary.
+
+    And of what the key may do: an answer is not repeated to one that could not have got it.
+    """
+    may = (grant.permission, grant.environment, grant.plug_id or "", str(grant.made_by_owner))
+    digest = hashlib.sha256("\0".join((request.get_full_path(), *may, "")).encode())
     if not (request.content_type or "").startswith("multipart/"):
         digest.update(request.body)
         return digest.hexdigest()

@@ -16,13 +16,14 @@ from django.db import DatabaseError, InterfaceError, connection
 from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.ledger.errors import FencedError
 from patchbay.kernel.ledger.leases import LeaseBook
+from patchbay.kernel.usage.engine import claims
 from patchbay.kernel.usage.writer import Writer
 
 log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """Beats for the writer's process and closes those of others that stopped beating."""
+    """Beats for the writer's process, closes those of others that stopped, and gives claims back that are left over."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -50,6 +51,7 @@ class Heartbeat:
         try:
             started = time.monotonic()
             ledger.beat(self._writer.book.process_id)
+            claims.abandon_late()
             # After a stall that held up everyone (a full disk, a locked database) the others get a chance to beat
             # first: they are late, not dead.
             late, self._beaten_at = started - self._beaten_at > 2 * ledger.HEARTBEAT_SECONDS, time.monotonic()

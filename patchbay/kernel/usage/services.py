@@ -13,6 +13,7 @@ from patchbay.kernel.ledger import services as ledger
 from patchbay.kernel.ledger.leases import LeaseBook, LeasedHold
 from patchbay.kernel.usage import queries, runtime
 from patchbay.kernel.usage.contracts import Claim, Holds
+from patchbay.kernel.usage.engine import claims
 from patchbay.kernel.usage.errors import IdempotencyMismatchError, RequestInFlightError
 from patchbay.kernel.usage.models import RequestClaim
 from patchbay.lib.actor import Actor
@@ -105,10 +106,10 @@ def release(holds: Holds) -> None:
 
 
 def claim(*, organisation_id: str, idempotency_key: str, fingerprint: str) -> Claim:
-    """Take the key for a request whose body has this fingerprint (SHA-256 in hex).
+    """Take the key for a request that has this fingerprint (SHA-256 in hex): its body, its path, what its key may do.
 
     A key that was answered returns a Claim with the stored response. RequestInFlightError (409) while the first
-    request runs, IdempotencyMismatchError (422) for another body. A claim of a process that died is taken over.
+    request runs, IdempotencyMismatchError (422) for another request. A claim of a process that died is taken over.
     """
     process_id = runtime.get_runtime().book.process_id
     now = ledger.database_now()
@@ -139,7 +140,7 @@ def _claim_again(organisation_id: str, idempotency_key: str, fingerprint: str, p
     if row.expires_at > now:
         if row.fingerprint != fingerprint:
             raise IdempotencyMismatchError(
-                "This Idempotency-Key came with another body before.",
+                "This Idempotency-Key came with another request before.",
                 fields=(FieldError("Idempotency-Key", "Use a new key for a new request."),),
             )
         if row.response is not None:
@@ -166,8 +167,11 @@ def complete(claim_id: str, response: bytes) -> None:
 
 
 def abandon(claim_id: str) -> None:
-    """Give a key back whose request failed before anything was charged, so that a retry is done anew."""
-    RequestClaim.objects.filter(id=claim_id, response=None).delete()
+    """Give a key back whose request failed before anything was charged, so that a retry is done anew.
+
+    While the database is away that is left to the process's heartbeat.
+    """
+    claims.abandon(claim_id)
 
 
 def expire_claims(limit: int = 5000) -> int:

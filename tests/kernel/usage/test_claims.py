@@ -1,8 +1,15 @@
 """Claims: a request with an Idempotency-Key is done once, answered alike again, and refused while it runs."""
 
+from datetime import timedelta
+from unittest.mock import Mock
+
 import pytest
+from django.db import OperationalError
+from django.db.models import QuerySet
 
 from patchbay.kernel.ledger import services as ledger
+from patchbay.kernel.ledger.errors import FencedError
+from patchbay.kernel.ledger.models import LedgerProcess
 from patchbay.kernel.usage import services
 from patchbay.kernel.usage.contracts import Claim, Settlement, UsageRecord
 from patchbay.kernel.usage.errors import IdempotencyMismatchError, RequestInFlightError
@@ -58,3 +65,50 @@ def test_claims_expire_after_a_day(ledger_runtime: Runtime) -> None:
     assert not claim("another body").is_replay
     RequestClaim.objects.update(expires_at=ledger.database_now())
     assert services.expire_claims() == 1
+
+
+def test_a_process_that_is_late_keeps_its_claims_until_it_is_closed(ledger_runtime: Runtime) -> None:
+    """It may only have slept. Who takes its claim over before it is fenced pays, and it pays when it wakes up."""
+    ledger_runtime.heartbeat.stop()
+    late = ledger.open_process()
+    first = claim()
+    RequestClaim.objects.filter(id=first.id).update(process_id=late)
+    LedgerProcess.objects.filter(id=late).update(heartbeat_at=ledger.database_now() - timedelta(minutes=1))
+    with pytest.raises(RequestInFlightError):
+        claim()
+    ledger.check_open(late)  # what a settlement of the first request asks
+    assert ledger.reap() == 1
+    assert not claim().is_replay
+    with pytest.raises(FencedError):
+        ledger.check_open(late)
+
+
+def test_a_claim_that_could_not_be_given_back_is_as_soon_as_the_database_answers(
+    ledger_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger_runtime.heartbeat.stop()
+    first = claim()
+    with monkeypatch.context() as away:
+        away.setattr(QuerySet, "delete", Mock(side_effect=OperationalError("the database is away")))
+        services.abandon(first.id)
+    with pytest.raises(RequestInFlightError):
+        claim()
+    ledger_runtime.heartbeat._beat()
+    assert not claim().is_replay
+
+
+def test_a_claim_given_back_late_is_not_that_of_the_retry(
+    ledger_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger_runtime.heartbeat.stop()
+    first = claim()
+    with monkeypatch.context() as away:
+        away.setattr(QuerySet, "delete", Mock(side_effect=OperationalError("the database is away")))
+        services.abandon(first.id)
+    dead = ledger.open_process()
+    RequestClaim.objects.update(process_id=dead)
+    ledger.close_process(dead)
+    again = claim()
+    answer(ledger_runtime, again.id)
+    ledger_runtime.heartbeat._beat()
+    assert claim() == Claim(again.id, b'{"answer": 1}')

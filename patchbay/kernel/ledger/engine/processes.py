@@ -65,9 +65,11 @@ def check_open(process_id: str) -> None:
 
 
 def is_open(process_id: str) -> bool:
-    """Whether the process is alive as far as the database knows; one whose heartbeat stopped is not."""
-    fresh = moves.database_now() - timedelta(seconds=TTL_SECONDS)
-    return LedgerProcess.objects.filter(id=process_id, closed_at=None, heartbeat_at__gte=fresh).exists()
+    """Whether the process may still settle.
+
+    One whose heartbeat stopped may, until `reap` has closed it: it may only have slept, and then it goes on.
+    """
+    return LedgerProcess.objects.filter(id=process_id, closed_at=None).exists()
 
 
 def close_process(process_id: str) -> None:

@@ -3,7 +3,6 @@
 key → rate → body → terms → call (hold, route, read) → settle → the final bytes
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from patchbay.kernel.keys.contracts import Grant
@@ -21,7 +20,7 @@ from patchbay.products.gateway.engine import callers
 from patchbay.products.gateway.engine.caching import HEADER, Kept, cache_key, wanted_seconds
 from patchbay.products.gateway.engine.calls import Call, Engine
 from patchbay.products.gateway.engine.contracts import Ask
-from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
+from patchbay.products.gateway.engine.idempotency import Retry, fingerprint, read_idempotency_key
 from patchbay.products.gateway.engine.limits import Limits
 from patchbay.products.gateway.engine.stored import follow_references
 from patchbay.products.gateway.engine.terms import Terms, find_terms
@@ -86,8 +85,8 @@ class Door:
             visit.ask = Ask(caller, act, self.wire, head, raw, pass_on(request, self._passed))
             await self._answer(request, visit, visit.ask, None)
             return
-        fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
-        async with Retry(shared.engine.meter, shared.pool, caller.organisation_id, key, fingerprint) as retry:
+        asked = fingerprint(request, caller, raw)
+        async with Retry(shared.engine.meter, shared.pool, caller.organisation_id, key, asked) as retry:
             if retry.response is not None:
                 replayed = [(b"idempotency-replayed", b"true")]
                 await self._send_kept(request, retry.response, replayed, stream=head.stream)

@@ -1,11 +1,13 @@
 """A request with an `Idempotency-Key`: answered once, charged once, and answered again with the same bytes."""
 
+import hashlib
 from types import TracebackType
 from typing import Self
 
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.errors import FieldError, InvalidError
 from patchbay.lib.pool import BlockingPool
+from patchbay.products.gateway.contracts import Caller
 from patchbay.products.gateway.engine.metering import Meter
 
 KEY_LENGTH = 255
@@ -18,6 +20,16 @@ def read_idempotency_key(request: Request) -> str | None:
         fault = FieldError("Idempotency-Key", f"Use 1 to {KEY_LENGTH} printable ASCII characters.")
         raise InvalidError("The idempotency key cannot be used.", fields=(fault,))
     return key
+
+
+def fingerprint(request: Request, caller: Caller, body: bytes) -> str:
+    """Return what a repeat has in common with its first request: where, what, and what the key may ask.
+
+    An organisation's keys share its idempotency keys; the same body asks another plug by another plug's key, and a test
+    key's answer is the built-in model's.
+    """
+    parts = (request.path, caller.environment, caller.plug_id or "")
+    return hashlib.sha256("\0".join(parts).encode() + b"\0" + body).hexdigest()
 
 
 class Retry:

@@ -3,7 +3,6 @@
 Our own chat page asks on `POST /plugs/{slug}/chat` with its session cookie; the rest of the way is the same.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +31,7 @@ from patchbay.lib.pool import BlockingPool
 from patchbay.products.gateway.contracts import PLUG_DOOR, Act
 from patchbay.products.gateway.engine.calls import Engine
 from patchbay.products.gateway.engine.contracts import Delta
-from patchbay.products.gateway.engine.idempotency import Retry, read_idempotency_key
+from patchbay.products.gateway.engine.idempotency import Retry, fingerprint, read_idempotency_key
 from patchbay.products.gateway.engine.instance import ENGINE
 from patchbay.products.gateway.engine.limits import LIMITS, Limits
 from patchbay.products.gateway.engine.visits import Visit
@@ -96,8 +95,8 @@ class ChatDoor:
         if (key := read_idempotency_key(request)) is None:
             await self._answer(asking)
             return
-        fingerprint = hashlib.sha256(request.path.encode() + b"\0" + raw).hexdigest()
-        async with Retry(self._engine.meter, self._pool, visitor.caller.organisation_id, key, fingerprint) as retry:
+        asked = fingerprint(request, visitor.caller, raw)
+        async with Retry(self._engine.meter, self._pool, visitor.caller.organisation_id, key, asked) as retry:
             if retry.response is not None:
                 await _replay(asking, retry.response)
                 return

@@ -112,3 +112,12 @@ async def test_keys_are_each_organisations_own(house: House) -> None:
     other = await house.ask("chat", alias, headers=KEY, secret="sme_live_two")
     assert "idempotency-replayed" not in other.headers
     assert [charge.caller.organisation_id for charge in house.meter.charges] == ["org_1", "org_2"]
+
+
+async def test_a_live_key_does_not_get_a_test_keys_answer(house: House) -> None:
+    house.add_key("sme_test_one", "org_1", environment="test")
+    alias = house.alias("m", ("openai", "gpt"))
+    said: Any = {"messages": [{"role": "user", "content": "The quay closes at 22:00.\n\nWhen does the quay close?"}]}
+    assert (await house.ask("chat", alias, headers=KEY, secret="sme_test_one", **said)).status == 200
+    assert (await house.ask("chat", alias, headers=KEY, **said)).status == 400
+    assert not house.openai.calls

@@ -352,6 +352,20 @@ class TestRetries:
         assert "idempotency-replayed" not in answer.headers
         assert len(world.meter.charges) == 2
 
+    async def test_a_key_for_one_plug_does_not_get_the_answer_of_another(self, world: World) -> None:
+        other = await world.pool.run(make_plug, world.actor.organisation_id, "secrets")
+        first = await world.ask(headers=self.KEY, plugin_id=other.slug)
+        assert first.json()["plug"] == "secrets"
+        narrow = await world.pool.run(factories.key, world.actor, plug_id=world.plug.id)
+        again = await world.ask(headers=self.KEY, plugin_id=other.slug, secret=narrow.secret)
+        assert again.status == 422
+        assert b"Thirty" not in again.body
+
+    async def test_a_live_key_does_not_get_a_test_keys_answer(self, world: World) -> None:
+        free = await world.pool.run(factories.key, world.actor, environment="test")
+        await world.ask(headers=self.KEY, secret=free.secret)
+        assert (await world.ask(headers=self.KEY)).status == 422
+
 
 class TestSessions:
     """A conversation is stored, goes on, and is its organisation's own."""
