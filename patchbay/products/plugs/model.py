@@ -59,9 +59,11 @@ class PlugModel:
             yield Finish(reason, answer.usage, settle=lambda response: answer.settle(response=response))
 
     @staticmethod
-    def names(organisation_id: str) -> list[str]:
-        """Return the models of an organisation's plugs. Blocking."""
-        return [PLUG_PREFIX + slug for slug in list_plugs(organisation_id).values_list("slug", flat=True)]
+    def names(organisation_id: str, plug_id: str | None = None) -> list[str]:
+        """Return the models of an organisation's plugs, or the one of `plug_id`. Blocking."""
+        plugs = list_plugs(organisation_id)
+        found = plugs.filter(id=plug_id) if plug_id else plugs
+        return [PLUG_PREFIX + slug for slug in found.values_list("slug", flat=True)]
 
 
 def _take_apart(messages: Any) -> tuple[list[Turn], str]:

@@ -58,7 +58,7 @@ class ModelsDoor:
     async def _models(self, request: Request, visit: WireVisit) -> list[ModelAlias]:
         grant, visit.caller = await identify(request, self._shared, openai=not is_anthropic(request))
         catalogue = await find_catalogue(grant.organisation_id, self._shared.pool)
-        local = await self._shared.pool.run(registry.list_local_names, grant.organisation_id)
+        local = await self._shared.pool.run(registry.list_local_names, grant.organisation_id, grant.plug_id)
         return visible(grant, catalogue, local)
 
 

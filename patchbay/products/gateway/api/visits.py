@@ -1,6 +1,7 @@
 """A visit to a door that speaks a vendor's format: with the bodies that the request log keeps, where it may."""
 
 from patchbay.lib.errors import AppError, InvalidError
+from patchbay.products.gateway.contracts import PLUG_PREFIX
 from patchbay.products.gateway.engine.contracts import Ask
 from patchbay.products.gateway.engine.request_log import REQUEST_LOG, Body
 from patchbay.products.gateway.engine.terms import Terms
@@ -33,6 +34,8 @@ class WireVisit(Visit, kw_only=True):
 
     def tell(self) -> None:
         """Count the request, note why it failed, and keep its bodies."""
+        if self.alias.startswith(PLUG_PREFIX) and (self.call is None or self.call.first_seconds is None):
+            self.alias = ""  # any name may follow the prefix: that there is such a plug shows when it answers
         super().tell()
         if self.keeps_bodies:
             self._note_body()

@@ -15,7 +15,7 @@ import structlog
 
 from patchbay.lib.errors import UnavailableError
 from patchbay.lib.shared import state
-from patchbay.products.gateway.contracts import Caller, ModelAlias
+from patchbay.products.gateway.contracts import PLUG_PREFIX, Caller, ModelAlias
 from patchbay.products.gateway.engine.contracts import Ask
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -45,8 +45,11 @@ class Store(Protocol):
 def wanted_seconds(header: str | None, alias: ModelAlias) -> int:
     """Return for how long an answer may be kept and served again; 0 is not at all.
 
-    The request's own word (`x-patchbay-cache: off`, or seconds) stands before the alias's setting.
+    The request's own word (`x-patchbay-cache: off`, or seconds) stands before the alias's setting. A plug's answer is
+    never kept: what it quotes may be replaced or deleted the next moment, and the plug itself too.
     """
+    if alias.name.startswith(PLUG_PREFIX):
+        return 0
     if header is None:
         return alias.cache_seconds
     text = header.strip().lower()

@@ -121,9 +121,12 @@ class LocalModel(Protocol):
 
 
 class LocalFamily(LocalModel, Protocol):
-    """A model for each of many things, such as plugs; `names` returns those that an organisation has. Blocking."""
+    """A model for each of many things, such as plugs.
 
-    def names(self, organisation_id: str) -> Sequence[str]: ...
+    `names` returns those that an organisation has, or a key of it that is for one plug. Blocking.
+    """
+
+    def names(self, organisation_id: str, plug_id: str | None = None) -> Sequence[str]: ...
 
 
 class Answer(Protocol):

@@ -72,9 +72,9 @@ def find_alias(catalogue: Catalogue, name: str) -> ModelAlias:
     return alias
 
 
-def list_local_names(organisation_id: str) -> list[str]:
-    """Return the names of the local models that an organisation has. Blocking."""
-    named = [name for model in _prefixes.values() for name in model.names(organisation_id)]
+def list_local_names(organisation_id: str, plug_id: str | None = None) -> list[str]:
+    """Return the names of the local models that an organisation has, of its plugs only that of `plug_id`. Blocking."""
+    named = [name for model in _prefixes.values() for name in model.names(organisation_id, plug_id)]
     return [*_local, *named]
 
 

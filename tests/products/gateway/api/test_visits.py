@@ -90,7 +90,7 @@ async def test_requests_beyond_the_rate_are_noted_but_fill_no_log(house: House) 
 async def test_a_list_of_models_is_counted_and_its_refusals_are_noted(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "list_local_names", lambda organisation_id: [])
+    monkeypatch.setattr(registry, "list_local_names", lambda organisation_id, plug_id: [])
 
     def counted(status: str) -> float:
         return count(metrics.SECONDS, "models", "", status)
