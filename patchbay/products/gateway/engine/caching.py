@@ -17,6 +17,7 @@ from patchbay.lib.errors import UnavailableError
 from patchbay.lib.shared import state
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Caller, ModelAlias
 from patchbay.products.gateway.engine.contracts import Ask
+from patchbay.products.gateway.wire.reading import UNREADABLE
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -61,12 +62,16 @@ def wanted_seconds(header: str | None, alias: ModelAlias) -> int:
 def cache_key(ask: Ask) -> str | None:
     """Return what an equal request shares: who asks, in which format, and the body whatever its spacing and order.
 
-    None for a request that goes on from what a provider stored: its answer depends on more than its body.
+    None for a request that goes on from what a provider stored: its answer depends on more than its body. None too for
+    a body of which we cannot read every part, as a provider may: then nothing says what is equal.
     """
     if ask.head.refers:
         return None
     caller = ask.caller
-    body = _sorted(msgspec.json.decode(ask.body))
+    try:
+        body = _sorted(msgspec.json.decode(ask.body))
+    except UNREADABLE:
+        return None
     parts = (*_scope(caller), ask.wire.name.encode(), *(value for _, value in ask.passed), body)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 

@@ -29,7 +29,6 @@ from patchbay.products.gateway.errors import (
 )
 from patchbay.products.gateway.wire.contracts import (
     Asked,
-    Body,
     StreamReader,
     TokenUsage,
     Translation,
@@ -37,6 +36,7 @@ from patchbay.products.gateway.wire.contracts import (
     WholeAnswer,
     Wire,
 )
+from patchbay.products.gateway.wire.reading import UNREADABLE, read_answer_body, read_body
 from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
 from patchbay.products.gateway.wire.translate.chat_to_local import require_plain
 
@@ -101,7 +101,7 @@ def write(
 
 
 def _local(engine: "Engine", ask: Ask, wire: Wire, body: bytes, max_output_tokens: int | None) -> LocalRequest:
-    decoded: Body = msgspec.json.decode(body, type=dict[str, Any])
+    decoded = read_body(body)
     if wire.name == "chat":
         require_plain(decoded, ask.wire.name)
     return LocalRequest(ask.caller, ask.act, decoded, max_output_tokens or 0, engine, ask.evidence)
@@ -127,7 +127,7 @@ async def read_whole(outgoing: Outgoing, answer: Answer, asked: Callable[[], Ask
         body = await answer.read(MAX_ANSWER_BYTES, until)
         reading = outgoing.wire.read_answer(body)
         if outgoing.translation is not None:
-            body = _encode(outgoing.translation.answer(msgspec.json.decode(body, type=dict[str, Any]), asked()))
+            body = _encode(outgoing.translation.answer(read_answer_body(body), asked()))
     except HttpError as error:
         raise failed(error) from error
     except ModelBrokenError as error:
@@ -278,7 +278,7 @@ def _is_final(status: int, detail: _ErrorDetail) -> bool:
 def _detail(body: bytes) -> _ErrorDetail:
     try:
         decoded = msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return _ErrorDetail()
     if isinstance(decoded.error, _ErrorDetail):
         return decoded.error

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from patchbay.lib.errors import FieldError
+from patchbay.lib.errors import BadRequestError, FieldError
 from patchbay.products.gateway.wire import chat, count_tokens, embeddings, messages, responses
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, Translation, UnsupportedError, Wire
 from patchbay.products.gateway.wire.reading import read_body
@@ -51,7 +51,10 @@ def translate_body(
     must fit into it.
     """
     limited = WIRES[asked].prepare(body, head, target)
-    translated = msgspec.json.encode(translation.request(read_body(limited)))
+    try:
+        translated = msgspec.json.encode(translation.request(read_body(limited)))
+    except RecursionError as error:
+        raise BadRequestError("The body is nested too deeply for the provider of this model.") from error
     wire = WIRES[spoken]
     spoken_head = wire.read(translated)
     return wire.prepare(translated, spoken_head, target), spoken_head

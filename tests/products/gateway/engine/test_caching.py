@@ -76,6 +76,11 @@ def test_nobody_shares_an_answer_across_organisations_environments_or_scopes(str
     assert cache_key(ask()) != cache_key(ask(caller=stranger))
 
 
+def test_a_body_that_cannot_be_read_as_a_whole_is_not_kept() -> None:
+    one = ask()
+    assert cache_key(replace(one, body=one.body[:-1] + b', "seed": 1e999}')) is None
+
+
 def test_members_of_one_organisation_share() -> None:
     assert cache_key(ask()) == cache_key(ask(caller=Caller("org_1", 60, key_id="key_2")))
 

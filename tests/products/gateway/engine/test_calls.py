@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from patchbay.kernel.ledger.errors import InsufficientCreditsError, KeyCapError
 from patchbay.lib.errors import AppError, UnavailableError
@@ -118,6 +119,29 @@ async def test_tokens_that_nobody_counted_are_a_quarter_of_the_bytes_and_marked(
     await run(bench, bench.terms(bench.target("a", whole("nine byte"))))
     [charge] = bench.meter.charges
     assert (charge.usage.prompt, charge.usage.completion, charge.usage.estimated) == (10, 3, True)
+
+
+async def test_a_stream_is_not_free_because_its_request_holds_what_we_cannot_read(bench: Bench) -> None:
+    strange = ask(stream=True)
+    strange = replace(strange, body=strange.body[:-1] + b', "seed": 1e999}')
+    await run(bench, bench.terms(bench.target("a", FakeAnswer(*HELLO, DONE))), strange)
+    [charge] = bench.meter.charges
+    assert charge.usage.estimated
+    assert charge.cost_micro
+
+
+@pytest.mark.parametrize("odd", [b', "seed": 1e999}', b', "metadata": ' + b'{"a":' * 990 + b"1" + b"}" * 990 + b"}"])
+async def test_an_answer_that_cannot_be_translated_is_the_providers_fault(bench: Bench, odd: bytes) -> None:
+    body = json.dumps({"type": "message", "content": [{"type": "text", "text": "Hello"}]}).encode()[:-1] + odd
+    terms = bench.terms(bench.target("a", FakeAnswer(body), FakeAnswer(body), formats=("messages",)))
+    with pytest.raises(errors.ModelBrokenError):
+        await run(bench, terms)
+
+
+async def test_a_refusal_nested_beyond_reading_is_a_refusal_all_the_same(bench: Bench) -> None:
+    answer = FakeAnswer(b'{"error": {"message": ' + b"[" * 5000 + b"]" * 5000 + b"}}", status=400)
+    with pytest.raises(errors.ProviderRefusedError):
+        await run(bench, bench.terms(bench.target("a", answer)))
 
 
 async def test_a_test_key_pays_nothing_and_has_its_record(bench: Bench) -> None:

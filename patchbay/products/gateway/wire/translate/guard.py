@@ -34,5 +34,5 @@ class _Guarded:
 def _broken() -> Iterator[None]:
     try:
         yield
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ModelBrokenError("The model provider sent an answer that lacks what its format promises.") from error

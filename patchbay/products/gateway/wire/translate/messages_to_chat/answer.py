@@ -64,7 +64,7 @@ def _tool_use(call: Body, asked: Asked, index: int, *, cut: bool) -> Body:
     function = call["function"]
     try:
         given: Any = msgspec.json.decode(function.get("arguments") or "{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         if not cut:
             raise ModelBrokenError("The model wrote arguments of a tool call that are no JSON.") from error
         given = {}  # the limit cut them off: `stop_reason` says so
