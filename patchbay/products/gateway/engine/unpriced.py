@@ -31,7 +31,7 @@ def leave_to_own(ask: Ask, terms: Terms) -> Terms:
     if not targets:
         message = "The provider charges more for this than tokens, and no price is set for it here."
         raise UnsupportedError(
-            message,
+            f"{field}: {message}",
             fields=(FieldError(field, message),),
             next_step="Leave it out, or use a model of a provider that your organisation brought its own key for.",
         )

@@ -386,7 +386,19 @@ class TestStream:
         ]
         assert fold_messages(self.translate(stream))["content"] == [thought, hidden, {"type": "text", "text": "A"}]
 
-    def test_arguments_mixed_between_calls_are_broken(self):
-        stream = [piece(0, "", id="a", name="f"), piece(1, "", id="b", name="g"), piece(0, "{}")]
+    def test_calls_written_at_the_same_time_come_one_after_the_other(self):
+        stream = [piece(0, "", id="a", name="f"), piece(1, "", id="b", name="g"), piece(0, '{"x"')]
+        stream += [piece(1, '{"y":'), piece(0, ":1}"), piece(1, "2}"), chunk({}, "tool_calls")]
+        content = fold_messages(self.translate(stream))["content"]
+        assert [(block["id"], block["input"]) for block in content] == [("a", {"x": 1}), ("b", {"y": 2})]
+
+    @pytest.mark.parametrize("place", [{"index": 0}, {"index": None}, {}])
+    def test_calls_without_places_of_their_own_are_told_apart_by_their_ids(self, place):
+        calls = [{"id": name, "function": {"name": "f", "arguments": f'{{"{name}": 1}}'}} | place for name in "ab"]
+        for stream in ([chunk({"tool_calls": calls})], [chunk({"tool_calls": [call]}) for call in calls]):
+            content = fold_messages(self.translate([*stream, chunk({}, "tool_calls")]))["content"]
+            assert [(block["id"], block["input"]) for block in content] == [("a", {"a": 1}), ("b", {"b": 1})]
+
+    def test_a_call_that_goes_on_after_something_else_is_broken(self):
         with pytest.raises(ModelBrokenError):
-            self.translate(stream)
+            self.translate([piece(0, "", id="a", name="f"), chunk({"content": "so"}), piece(0, "{}")])

@@ -267,10 +267,22 @@ class TestStream:
     def test_an_empty_answer_is_a_response_too(self):
         assert fold_responses(self.translate([]))["output"] == []
 
-    def test_arguments_mixed_between_calls_are_broken(self):
+    def test_calls_written_at_the_same_time_come_one_after_the_other(self):
         piece = test_messages_to_chat.piece
+        stream = [piece(0, "", id="a", name="f"), piece(1, "", id="b", name="g"), piece(0, "[1"), piece(1, "[2]")]
+        output = fold_responses(self.translate([*stream, piece(0, "]")]))["output"]
+        assert [(item["call_id"], item["arguments"]) for item in output] == [("a", "[1]"), ("b", "[2]")]
+
+    def test_calls_of_one_place_are_told_apart_by_their_ids(self):
+        piece = test_messages_to_chat.piece
+        stream = [piece(0, "[1]", id="a", name="f"), piece(0, "[2]", id="b", name="g")]
+        output = fold_responses(self.translate(stream))["output"]
+        assert [(item["call_id"], item["arguments"]) for item in output] == [("a", "[1]"), ("b", "[2]")]
+
+    def test_a_call_that_goes_on_after_something_else_is_broken(self):
+        piece, text = test_messages_to_chat.piece, {"index": 0, "delta": {"content": "so"}}
         with pytest.raises(ModelBrokenError):
-            self.translate([piece(0, "", id="a", name="f"), piece(1, "", id="b", name="g"), piece(0, "{}")])
+            self.translate([piece(0, "", id="a", name="f"), write_data({"choices": [text]}), piece(0, "{}")])
 
 
 class TestThroughToAnthropic:

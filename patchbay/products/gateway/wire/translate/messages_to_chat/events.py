@@ -16,6 +16,7 @@ from patchbay.products.gateway.wire.translate.messages_to_chat.answer import (
     tool_id,
     translate_usage,
 )
+from patchbay.products.gateway.wire.translate.tool_calls import Piece, ToolCalls
 
 _PING = write_event("ping", {"type": "ping"})
 
@@ -26,14 +27,14 @@ class MessagesEvents(FromChatEvents):
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         self._open: tuple[str, int] | None = None
-        self._calls: list[int] = []
+        self._calls = ToolCalls()
         self._blocks = 0
         self._ended_by: str | None = None
         self._stop_sequence: str | None = None
 
     def final(self, events: bytes) -> bytes:
         """Return the last events: what is still open ends, then come reason and count, then `message_stop`."""
-        said = self.feed(events) + self._begin() + self._close()
+        said = self.feed(events) + self._begin() + self._end_calls() + self._close()
         delta = {
             "stop_reason": stop_reason(self._ended_by, called=bool(self._calls)),
             "stop_sequence": self._stop_sequence,
@@ -57,11 +58,11 @@ class MessagesEvents(FromChatEvents):
             said += self._switch("text", 0, {"type": "text", "text": ""})
             said += self._delta({"type": "text_delta", "text": text})
         for call in delta.get("tool_calls") or ():
-            said += self._call(call)
+            said += b"".join([self._call(piece) for piece in self._calls.take(call)])
         if choice.get("finish_reason"):
             self._ended_by = choice["finish_reason"]
             self._stop_sequence = stop_sequence(choice)
-            said += self._close()
+            said += self._end_calls() + self._close()
         return said
 
     def _think(self, delta: Body) -> bytes:
@@ -79,18 +80,20 @@ class MessagesEvents(FromChatEvents):
                 said += self._switch("redacted_thinking", self._blocks, block) + self._close()
         return said
 
-    def _call(self, call: Body) -> bytes:
-        index, function = call.get("index", 0), call.get("function") or {}
+    def _call(self, piece: Piece) -> bytes:
         said = b""
-        if index not in self._calls:
-            name = call.get("id") or tool_id(self._asked, len(self._calls))
-            self._calls.append(index)
-            said = self._switch("tool", index, {"type": "tool_use", "id": name, "name": function["name"], "input": {}})
-        elif self._open != ("tool", index):
-            raise ModelBrokenError("The model provider mixed the arguments of several tool calls.")
-        if arguments := function.get("arguments"):
-            said += self._delta({"type": "input_json_delta", "partial_json": arguments})
+        if piece.begins:
+            name = piece.id or tool_id(self._asked, piece.number)
+            block = {"type": "tool_use", "id": name, "name": piece.name, "input": {}}
+            said = self._switch("tool", piece.number, block)
+        elif self._open != ("tool", piece.number):
+            raise ModelBrokenError("The model provider went on with a tool call after something else.")
+        if piece.arguments:
+            said += self._delta({"type": "input_json_delta", "partial_json": piece.arguments})
         return said
+
+    def _end_calls(self) -> bytes:
+        return b"".join([self._call(piece) for piece in self._calls.rest()])
 
     def _switch(self, kind: str, index: int, block: Body) -> bytes:
         if self._open == (kind, index):

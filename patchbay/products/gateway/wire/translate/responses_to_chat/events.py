@@ -19,6 +19,7 @@ from patchbay.products.gateway.wire.translate.responses_to_chat.open_items impor
     OpenRefusal,
     OpenText,
 )
+from patchbay.products.gateway.wire.translate.tool_calls import Piece, ToolCalls
 
 _PING = b": ping\n\n"
 
@@ -32,13 +33,12 @@ class ResponsesEvents(FromChatEvents):
         self._sequence = 0
         self._output: list[Body] = []
         self._open: OpenItem | None = None
-        self._open_call = -1
-        self._calls: set[int] = set()
+        self._calls = ToolCalls()
         self._finish_reason: str | None = None
 
     def final(self, events: bytes) -> bytes:
         """Return the last events: what is still open is done, then the whole response."""
-        said = self.feed(events) + self._begin() + self._close()
+        said = self.feed(events) + self._begin() + self._end_calls() + self._close()
         response = response_of(self._asked, self._output, finish_reason=self._finish_reason, usage=self._usage)
         return said + self._write([(f"response.{response['status']}", {"response": response})])
 
@@ -63,10 +63,10 @@ class ResponsesEvents(FromChatEvents):
         if refusal := delta.get("refusal"):
             said += self._add(OpenRefusal, refusal)
         for call in delta.get("tool_calls") or ():
-            said += self._add_call(call)
+            said += b"".join([self._add_call(piece) for piece in self._calls.take(call)])
         if choice.get("finish_reason"):
             self._finish_reason = choice["finish_reason"]
-            said += self._close()
+            said += self._end_calls() + self._close()
         return said
 
     def _add(
@@ -84,19 +84,18 @@ class ResponsesEvents(FromChatEvents):
             item.blocks += thought
         return said + (self._write(item.go_on(text)) if text else b"")
 
-    def _add_call(self, call: Body) -> bytes:
-        index, function = call.get("index", 0), call.get("function") or {}
+    def _add_call(self, piece: Piece) -> bytes:
         said = b""
-        if index not in self._calls:
+        if piece.begins:
             said = self._close()
-            self._calls.add(index)
-            self._open_call = index
-            self._open = OpenCall(self._names, len(self._output), call.get("id"), function["name"])
+            self._open = OpenCall(self._names, len(self._output), piece.id, piece.name)
             said += self._write(self._open.begin())
-        elif self._open_call != index or not isinstance(self._open, OpenCall):
-            raise ModelBrokenError("The model provider mixed the arguments of several tool calls.")
-        arguments = function.get("arguments")
-        return said + (self._write(self._open.go_on(arguments)) if arguments else b"")
+        elif not isinstance(self._open, OpenCall):
+            raise ModelBrokenError("The model provider went on with a tool call after something else.")
+        return said + (self._write(self._open.go_on(piece.arguments)) if piece.arguments else b"")
+
+    def _end_calls(self) -> bytes:
+        return b"".join([self._add_call(piece) for piece in self._calls.rest()])
 
     def _close(self) -> bytes:
         if self._open is None:
