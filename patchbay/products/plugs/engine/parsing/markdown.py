@@ -12,13 +12,13 @@ from patchbay.products.plugs.engine.parsing.blocks import Block, Parsed, TextBud
 from patchbay.products.plugs.engine.parsing.text import decode, squeeze
 
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
-_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_FENCE = re.compile(r"[ \t]*(```+(?=[^`]*$)|~~~+)")  # in a list it may stand as deep as the item's own text
 _RULE = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _ITEM = re.compile(r"([ \t]*)([-*+]|[0-9]{1,9}[.)])[ \t]+(.*)")
 _DELIMITER = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_QUOTE = re.compile(r" {0,3}>[ ]?")
-_COMMENT = re.compile(r"<!--[^<]*-->")
+_QUOTE = re.compile(r"(?: {0,3}>[ ]?)+")
+_COMMENT = re.compile(r"<!--(?:(?!-->|<!--).)*+-->", re.DOTALL)
 
 _INLINE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)"), r"\1"),
@@ -64,20 +64,25 @@ def split_row(line: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Reader:
-    """Holds the lines of the block that is open until the next line closes it."""
+    """Holds the lines of the block that is open until the next line closes it; `quoted` where a fence is in a quote."""
 
     blocks: list[Block] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     marker: str = ""
     depth: int = 0
     fence: str = ""
+    quoted: bool = False
     columns: list[str] | None = None
 
     def feed(self, line: str) -> None:
+        quote = _QUOTE.match(line)
+        if self.fence and self.quoted and not quote:
+            self.close()  # a listing ends with the quote that it stands in
         if self.fence:
-            self._feed_code(line)
+            self._feed_code(line[quote.end() :] if quote and self.quoted else line)
             return
-        line = _QUOTE.sub("", line)
+        if quote:
+            line = line[quote.end() :]
         if self.columns is not None:
             if "|" in line:
                 self.blocks.append(row(split_row(line), self.columns))
@@ -85,7 +90,7 @@ class _Reader:
             self.columns = None
         if fence := _FENCE.match(line):
             self.close()
-            self.fence = fence.group(1)
+            self.fence, self.quoted = fence.group(1), bool(quote)
         elif not line.strip():
             self.close()
         elif heading := _HEADING.match(line):
