@@ -88,6 +88,83 @@ def test_markdown_reads_as_it_is_shown() -> None:
     ]
 
 
+def test_markdown_keeps_what_stands_inside_a_line() -> None:
+    source = (
+        "# Alarm\n\n> Raise it at > 80 degrees, then a -> b.\n\n|Level|Rule|\n|-|-|\n|high|> 80|\n\nx <b>is</b> y > z"
+    )
+    found = digest(source.encode(), detect.MARKDOWN)
+    assert found.text.split("\n\n", 1)[1] == (
+        "Raise it at > 80 degrees, then a -> b.\n\nLevel\tRule\nhigh\t> 80\n\nx is y > z"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "listing"),
+    [
+        ("> ```\n> run > log\n> ```\n\n## Notice\n\nNine weeks.", "run > log"),
+        ("> ```\n> run\n\n## Notice\n\nNine weeks.", "run"),
+        ("- Do\n\n    ```sh\n# all\n    ```\n\n## Notice\n\nNine weeks.", "# all"),
+        ("```run``` first\n\n## Notice\n\nNine weeks.", ""),
+    ],
+    ids=["in a quote", "open when its quote ends", "deep in a list", "code that only opens a line"],
+)
+def test_a_markdown_listing_ends_where_it_is_shown_to_end(source: str, listing: str) -> None:
+    found = units(digest(source.encode(), detect.MARKDOWN))
+    assert [text for kind, text, _ in found if kind == "code"] == ([listing] if listing else [])
+    assert found[-1] == ("text", "Nine weeks.", ("Notice",))
+
+
+def test_a_markdown_comment_ends_at_its_own_end() -> None:
+    found = digest(b"<!-- a <b>note</b> -->Seen --> too.", detect.MARKDOWN)
+    assert found.text == "Seen --> too."
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoding"),
+    [("gb2312", "gbk"), ("Shift_JIS", "cp932"), ("windows-1251", "cp1251"), ("ISO-8859-1", "cp1252"), ("x", "utf-8")],
+)
+def test_a_page_is_decoded_as_it_declares(charset: str, encoding: str) -> None:
+    text = {"gbk": "合同期限为三年。", "cp932": "契約期間は三年。", "cp1251": "Срок три года."}.get(
+        encoding, "Über „drei“."
+    )
+    page = f'<html><head><meta charset="{charset}"></head><body><p>{text}</p></body></html>'
+    assert digest(page.encode(encoding), detect.HTML).text == text
+
+
+def test_a_page_in_utf_16_is_a_page() -> None:
+    page = "<html><body><script>evil()</script><p>Срок три года.</p></body></html>".encode("utf-16")
+    kind = detect.detect(io.BytesIO(page), "page.html")
+    assert (kind, digest(page, kind).text) == (detect.HTML, "Срок три года.")
+
+
+def test_a_page_inside_one_form_and_behind_a_large_picture_is_read() -> None:
+    picture = "A" * 11_000_000
+    page = f'<form><p>Before.</p><input value="x"><img src="data:image/png;base64,{picture}"><p>After.</p></form>'
+    assert digest(page.encode(), detect.HTML).text == "Before.\n\nAfter."
+
+
+def test_headings_and_listings_of_a_page_show_what_a_reader_sees() -> None:
+    page = "<html><h2>Fees<br>and terms<script>x()</script></h2><pre>a<br>b<i hidden>secret</i></pre></html>"
+    assert digest(page.encode(), detect.HTML).text == "Fees and terms\n\na\nb"
+
+
+def test_a_number_stands_before_its_item_once() -> None:
+    page = (
+        "<html><ol><li><p>Give access.</p><p>Keep it.</p></li><li value=7>Pay.<ul><li>At once</li></ul>Soon.</li></ol>"
+    )
+    assert digest(page.encode(), detect.HTML).text == "1. Give access.\nKeep it.\n7. Pay.\nAt once\nSoon."
+
+
+def test_cells_that_span_leave_the_others_under_their_own_columns() -> None:
+    page = """<html><table><tr><th>Kind<th>Zone<th>Fee<tr><td rowspan=2>Bike<td>A<td>3<tr><td>B<td>9
+    <tr><td colspan=2>All<td>11<tr><td colspan=3>From May on</table>"""
+    found = digest(page.encode(), detect.HTML)
+    said = {found.text[unit.start : unit.end]: unit.search_text for unit in found.units}
+    assert "Zone: B; Fee: 9" in said["B\t9"]
+    assert "Kind: All; Fee: 11" in said["All\t11"]
+    assert "From May on" in said
+
+
 def test_text_in_old_encodings_is_readable() -> None:
     assert digest("Grüße für £5".encode("cp1252"), detect.TEXT).text == "Grüße für £5"
     assert digest("\ufeffGrüße".encode("utf-16-le"), detect.TEXT).text == "Grüße"

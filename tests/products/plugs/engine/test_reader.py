@@ -12,6 +12,7 @@ import pytest
 
 from patchbay.products.plugs.engine.parsing import detect
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
+from patchbay.products.plugs.engine.parsing.text import LEGACY
 from patchbay.products.plugs.engine.reader.client import Reader
 from tests.products.plugs import files
 
@@ -70,6 +71,12 @@ def test_a_bad_file_is_refused_with_its_reason(
     with pytest.raises(UnreadableError, match=reason):
         reader.read(write(tmp_path, data), media_type)
     assert time.monotonic() - started < 30
+
+
+def test_every_encoding_a_page_may_declare_is_there_in_the_sandbox(reader: Reader, tmp_path: Path) -> None:
+    for charset in LEGACY:
+        page = f'<meta charset="{charset}"><p>{files.SENTENCE}</p>'.encode()
+        assert reader.read(write(tmp_path, page), detect.HTML).text == files.SENTENCE
 
 
 def test_no_entity_of_a_word_document_reads_a_file(reader: Reader, tmp_path: Path) -> None:

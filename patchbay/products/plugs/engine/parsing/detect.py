@@ -81,6 +81,8 @@ def _zipped(head: bytes, tail: bytes) -> str:
 def _textual(head: bytes, suffix: str) -> str:
     if b"\0" in head and not head.startswith(_UTF16):
         raise UnreadableError(f"The file holds binary data of no kind that can be read. {_ACCEPTED}")
+    if head.startswith(_UTF16):
+        head = head.decode("utf-16", "ignore").encode("utf-8", "ignore")
     opening = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024].lower()
     if opening.startswith(_HTML_OPENERS) or (opening.startswith(b"<!--") and b"<html" in head.lower()):
         return HTML

@@ -7,20 +7,21 @@ from typing import Any
 import lxml.html
 
 from patchbay.products.plugs.engine.parsing.blocks import Block, Parsed, TextBudget, UnreadableError, header, row
-from patchbay.products.plugs.engine.parsing.text import clean, decode, squeeze
+from patchbay.products.plugs.engine.parsing.text import decode, squeeze
 
 _DROPPED_TAGS = (
-    "script style noscript template iframe object embed svg math canvas audio video nav footer aside form button"
+    "script style noscript template iframe object embed svg math canvas audio video nav footer aside button"
     " select input textarea dialog head link meta"
 )
 _DROPPED = frozenset(_DROPPED_TAGS.split())
 _BLOCK_TAGS = (
     "p div section article main header body html ul ol dl dt dd blockquote figure figcaption address details summary"
-    " fieldset center hr"
+    " form fieldset legend center hr"
 )
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_MAX_DEPTH = 500
+_MAX_DEPTH = 250
+_MAX_COLUMNS = 100  # what spans beyond spans nothing: a hostile table would grow by the square
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?\s*([a-zA-Z0-9_-]{2,40})", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -28,7 +29,7 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 def parse(data: bytes) -> Parsed:
     """Parse an HTML page; UnreadableError for one without content."""
     text = _decode(data)
-    parser = lxml.html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False)
+    parser = lxml.html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         root = lxml.html.document_fromstring(_DECLARATION.sub("", text), parser=parser)
     except (lxml.etree.ParserError, ValueError) as error:
@@ -40,12 +41,9 @@ def parse(data: bytes) -> Parsed:
 
 
 def _decode(data: bytes) -> str:
-    """Decode as the page declares, where that is a Windows or Latin set; all others as text is."""
+    """Decode by byte-order mark, else as the page declares, else as text is."""
     declared = _CHARSET.search(data[:4096])
-    name = declared.group(1).decode("ascii").lower() if declared else ""
-    if name in ("windows-1252", "iso-8859-1", "latin1", "latin-1", "cp1252"):
-        return clean(data.decode("cp1252", "replace"))
-    return decode(data)
+    return decode(data, declared.group(1).decode("ascii").lower() if declared else "")
 
 
 def _content(root: Any) -> Any:
@@ -73,13 +71,13 @@ class _Reader:
             return
         if tag in _HEADINGS:
             self.close()
-            self._add("heading", element.text_content(), _HEADINGS[tag])
+            self._add("heading", _visible_text(element), _HEADINGS[tag])
         elif tag == "table" and not element.findall(".//table"):
             self.close()
             self._table(element)
         elif tag == "pre":
             self.close()
-            self._add("code", "\n".join(line.rstrip() for line in element.text_content().split("\n")))
+            self._add("code", "\n".join(line.rstrip() for line in _visible_text(element, "\n").split("\n")))
         elif tag in ("ul", "ol"):
             self._list(element, level)
         else:
@@ -91,6 +89,7 @@ class _Reader:
         if text:
             text = f"{self.marker} {text}" if self.marker not in ("", "-") else text
             self.blocks.append(Block("item" if self.marker else "paragraph", text, level=self.depth))
+            self.marker = self.marker and "-"  # only an item's first paragraph stands behind its number
         self.words = []
 
     def _inside(self, element: Any, tag: str, level: int) -> None:
@@ -113,6 +112,8 @@ class _Reader:
         outer = self.marker, self.depth
         for child in element:
             if child.tag == "li":
+                value = child.get("value") or ""
+                number = int(value) if value.isdigit() and len(value) < 7 else number
                 self.marker = f"{number}." if element.tag == "ol" else "-"
                 self.depth = outer[1] + 1 if outer[0] else 0
                 self._inside(child, "li", level + 1)
@@ -122,15 +123,10 @@ class _Reader:
         self.marker, self.depth = outer
 
     def _table(self, element: Any) -> None:
-        rows: list[tuple[tuple[str, ...], bool]] = []
-        for line in element.iter("tr"):
-            cells = [cell for cell in line if cell.tag in ("td", "th")]
-            texts = tuple(squeeze(_visible_text(cell)) for cell in cells)
-            if any(texts):
-                rows.append((texts, all(cell.tag == "th" for cell in cells)))
+        rows = _grid(element)
         caption = element.find("caption")
         if caption is not None:
-            self._add("paragraph", caption.text_content())
+            self._add("paragraph", _visible_text(caption))
         columns: tuple[str, ...] = ()
         for texts, is_header in rows:
             if len(texts) == 1:
@@ -152,9 +148,41 @@ def _is_hidden(element: Any) -> bool:
     return element.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style
 
 
-def _visible_text(element: Any) -> str:
-    if not isinstance(element.tag, str) or element.tag in _DROPPED or _is_hidden(element):
+def _grid(table: Any) -> list[tuple[tuple[str, ...], bool]]:
+    """Return the rows that say something, each cell under its own column, and whether all of it is header.
+
+    What spans several columns or rows stands in the first; a line that is one cell alone stays one.
+    """
+    rows: list[tuple[tuple[str, ...], bool]] = []
+    taken: dict[int, int] = {}  # column → for how many rows more a cell above reaches into it
+    for line in table.iter("tr"):
+        cells = [cell for cell in line if cell.tag in ("td", "th")]
+        texts, taken_next = [], {column: left - 1 for column, left in taken.items() if left > 1}
+        for cell in cells:
+            while len(texts) in taken:
+                texts.append("")
+            across, down = min(_span(cell, "colspan"), max(1, _MAX_COLUMNS - len(texts))), _span(cell, "rowspan")
+            if down > 1 and len(texts) < _MAX_COLUMNS:
+                taken_next |= dict.fromkeys(range(len(texts), len(texts) + across), down - 1)
+            texts += [squeeze(_visible_text(cell)), *[""] * (across - 1)]
+        if any(texts):
+            alone = len(cells) == 1 and not taken
+            rows.append((tuple(texts[:1] if alone else texts), all(cell.tag == "th" for cell in cells)))
+        taken = taken_next
+    return rows
+
+
+def _span(cell: Any, name: str) -> int:
+    value = cell.get(name) or ""
+    return max(1, int(value)) if value.isdecimal() and len(value) < 7 else 1
+
+
+def _visible_text(element: Any, line_end: str = " ", level: int = 0) -> str:
+    """Return what a reader sees of an element, a space around its blocks and `line_end` for a `br`."""
+    if not isinstance(element.tag, str) or element.tag in _DROPPED or level > _MAX_DEPTH or _is_hidden(element):
         return ""
-    inner = "".join(_visible_text(child) + (child.tail or "") for child in element)
-    joint = " " if element.tag in _BLOCKS or element.tag in ("br", "li") else ""
+    if element.tag == "br":
+        return line_end
+    inner = "".join(_visible_text(child, line_end, level + 1) + (child.tail or "") for child in element)
+    joint = " " if element.tag in _BLOCKS or element.tag == "li" else ""
     return f"{joint}{element.text or ''}{inner}{joint}"

@@ -20,13 +20,38 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+LEGACY = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "gb18030": "gb18030",
+    "big5": "big5hkscs",
+    "shift_jis": "cp932",
+    "x-sjis": "cp932",
+    "euc-jp": "euc_jp",
+    "euc-kr": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "koi8-r": "koi8_r",
+    "koi8-u": "koi8_u",
+    "tis-620": "cp874",
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "latin-1": "cp1252",
+    "iso-8859-9": "cp1254",
+    **{f"iso-8859-{part}": f"iso8859_{part}" for part in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
+    **{f"windows-{page}": f"cp{page}" for page in (874, *range(1250, 1259))},
+    **{f"cp{page}": f"cp{page}" for page in range(1250, 1259)},
+}
+"""The encodings that a page may declare, each by Python's name of the one that browsers read in its place."""
+
 _CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"} | {0x7F: None, 0xFEFF: None, 0xFFFE: None}
 _ITEM = re.compile(r"[ \t]*(?:[-*•–▪◦][ \t]+|\([0-9a-zA-Z]{1,4}\)[ \t]+)")
 HEADING_WORDS = 12
 
 
-def decode(data: bytes) -> str:
-    """Decode by byte-order mark, else UTF-8, else Windows-1252; line ends become `\\n`, control characters go.
+def decode(data: bytes, declared: str = "") -> str:
+    """Decode by byte-order mark, else as declared, else UTF-8, else Windows-1252; line ends become `\\n`.
+
+    Control characters go. `declared` counts when it is one of `LEGACY`.
 
     UnreadableError for what is not text at all, or so long that decoding it would only waste memory.
     """
@@ -37,6 +62,8 @@ def decode(data: bytes) -> str:
             return clean(data[len(mark) :].decode(name, "replace"))
     if b"\0" in data:
         raise UnreadableError("The file is not text: it holds binary data.")
+    if name := LEGACY.get(declared):
+        return clean(data.decode(name, "replace"))
     try:
         return clean(data.decode("utf-8"))
     except UnicodeDecodeError:

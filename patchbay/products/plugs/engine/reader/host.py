@@ -18,10 +18,11 @@ import msgspec
 
 from patchbay.products.plugs.engine.digest import digest, get_parser
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
+from patchbay.products.plugs.engine.parsing.text import LEGACY
 from patchbay.products.plugs.engine.reader.protocol import LENGTH, Failure, Job, Reply, pack
 
 IDLE_SECONDS = 60.0
-_ENCODINGS = ("ascii", "utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252", "latin-1", "cp437")
+_ENCODINGS = ("ascii", "utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "latin-1", "cp437")
 _PIECE = 1 << 20
 _JOB = msgspec.msgpack.Decoder(Job)
 
@@ -29,7 +30,10 @@ _JOB = msgspec.msgpack.Decoder(Job)
 def main() -> None:
     """Serve jobs until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the whole group; the worker decides
-    for name in _ENCODINGS:  # Python loads them from files on first use, which a child may not open
+    for name in {
+        *_ENCODINGS,
+        *LEGACY.values(),
+    }:  # Python loads them from files on first use, which a child may not open
         codecs.lookup(name)
     while select.select([0], [], [], IDLE_SECONDS)[0]:
         head = _read_exactly(LENGTH.size)
