@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import docx
 from fpdf import FPDF
@@ -90,9 +90,14 @@ def docx_bomb() -> bytes:
 
 
 def docx_with_document(xml: bytes) -> bytes:
+    return docx_of_parts({"word/document.xml": xml})
+
+
+def docx_of_parts(parts: Mapping[str, str | bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("word/document.xml", xml)
+        for name, xml in parts.items():
+            archive.writestr(name, xml)
     return buffer.getvalue()
 
 

@@ -157,7 +157,8 @@ def _grid(table: Any) -> list[tuple[tuple[str, ...], bool]]:
     taken: dict[int, int] = {}  # column → for how many rows more a cell above reaches into it
     for line in table.iter("tr"):
         cells = [cell for cell in line if cell.tag in ("td", "th")]
-        texts, taken_next = [], {column: left - 1 for column, left in taken.items() if left > 1}
+        texts: list[str] = []
+        taken_next = {column: left - 1 for column, left in taken.items() if left > 1}
         for cell in cells:
             while len(texts) in taken:
                 texts.append("")

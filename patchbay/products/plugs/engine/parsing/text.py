@@ -62,8 +62,8 @@ def decode(data: bytes, declared: str = "") -> str:
             return clean(data[len(mark) :].decode(name, "replace"))
     if b"\0" in data:
         raise UnreadableError("The file is not text: it holds binary data.")
-    if name := LEGACY.get(declared):
-        return clean(data.decode(name, "replace"))
+    if declared in LEGACY:
+        return clean(data.decode(LEGACY[declared], "replace"))
     try:
         return clean(data.decode("utf-8"))
     except UnicodeDecodeError:
