@@ -6,11 +6,12 @@ from typing import Annotated, Generic, TypeVar
 
 from django.http import HttpRequest
 from ninja import Query, Schema
-from pydantic import Field, PlainSerializer
+from pydantic import AfterValidator, Field, PlainSerializer
 
 from patchbay.lib.actor import Actor
 from patchbay.lib.money import MAX_CREDITS, to_text
 from patchbay.lib.paging import DEFAULT_LIMIT, MAX_LIMIT
+from patchbay.lib.times import checked
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ def to_rfc3339(moment: datetime) -> str:
 Timestamp = Annotated[
     datetime, PlainSerializer(to_rfc3339, return_type=str), Field(json_schema_extra={"format": "date-time"})
 ]
+TimestampIn = Annotated[datetime, AfterValidator(checked)]
 Credits = Annotated[
     int,
     PlainSerializer(to_text, return_type=str),

@@ -1,6 +1,5 @@
 """`/v1/audit`: the log of the key's organisation."""
 
-from datetime import datetime
 from typing import Any, Literal, Protocol, cast
 
 from django.http import HttpRequest
@@ -9,7 +8,7 @@ from pydantic import Field
 
 from patchbay.kernel.audit import queries
 from patchbay.lib.errors import ForbiddenError
-from patchbay.lib.rest import PageOut, Paging, Timestamp
+from patchbay.lib.rest import PageOut, Paging, Timestamp, TimestampIn
 
 router = Router(tags=["audit"])
 
@@ -73,8 +72,8 @@ class EventFilters(Paging):
     kind: Literal["security", "money", "configuration"] | None = None
     actor: str | None = Field(None, max_length=200, description="A user's or key's id, or a part of a name")
     target_id: str | None = Field(None, max_length=80)
-    since: datetime | None = Field(None, description="Events from this time on")
-    until: datetime | None = Field(None, description="Events before this time")
+    since: TimestampIn | None = Field(None, description="Events from this time on")
+    until: TimestampIn | None = Field(None, description="Events before this time")
 
 
 @router.get("/events", response=PageOut[AuditEventOut], summary="List audit events", operation_id="list_audit_events")

@@ -3,6 +3,7 @@
 from django import forms
 
 from patchbay.kernel.audit.contracts import KINDS
+from patchbay.lib import times
 
 
 class FilterForm(forms.Form):
@@ -12,5 +13,5 @@ class FilterForm(forms.Form):
     )
     action = forms.CharField(required=False, max_length=80)
     actor = forms.CharField(required=False, max_length=200, label="Who")
-    since = forms.DateTimeField(required=False)
-    until = forms.DateTimeField(required=False)
+    since = forms.DateTimeField(required=False, validators=[times.validate])
+    until = forms.DateTimeField(required=False, validators=[times.validate])

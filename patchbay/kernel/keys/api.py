@@ -1,6 +1,5 @@
 """`/v1/keys`: managing keys with a key of full permission for the whole organisation."""
 
-from datetime import datetime
 from typing import Any, Literal, cast
 
 from django.http import HttpRequest
@@ -12,7 +11,7 @@ from patchbay.kernel.keys.checks import require_may_manage
 from patchbay.kernel.keys.contracts import CreatedKey, Grant, Key
 from patchbay.lib.actor import Actor
 from patchbay.lib.money import from_credits
-from patchbay.lib.rest import Credits, CreditsIn, PageOut, PagingQuery, Timestamp
+from patchbay.lib.rest import Credits, CreditsIn, PageOut, PagingQuery, Timestamp, TimestampIn
 
 router = Router(tags=["keys"])
 
@@ -22,7 +21,7 @@ class KeyIn(Schema):
     plug_id: str | None = Field(None, max_length=80, description="Id or slug of the one plug it is for")
     permission: Literal["full", "read_only"] = "full"
     environment: Literal["live", "test"] = "live"
-    expires_at: datetime | None = None
+    expires_at: TimestampIn | None = None
     requests_per_minute: int | None = Field(None, ge=1, description="Its own rate, within the plan's")
     monthly_cap: CreditsIn | None = Field(None, description="What it may spend in a calendar month (UTC)")
 

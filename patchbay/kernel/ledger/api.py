@@ -1,6 +1,5 @@
 """Credits over REST: the balance, and the history as pages or CSV."""
 
-from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -8,7 +7,7 @@ from ninja import Query, Router, Schema
 
 from patchbay.kernel.ledger import queries
 from patchbay.lib.exports import csv_response
-from patchbay.lib.rest import Credits, PageOut, PagingQuery, Timestamp
+from patchbay.lib.rest import Credits, PageOut, PagingQuery, Timestamp, TimestampIn
 
 router = Router(tags=["Credits"])
 HistoryKind = Literal["grant", "spend", "expire", "clawback", "repay"]
@@ -35,8 +34,8 @@ class EntryOut(Schema):
 
 class HistoryFilter(Schema):
     kind: HistoryKind | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: TimestampIn | None = None
+    until: TimestampIn | None = None
 
 
 HistoryQuery = Query[HistoryFilter]

@@ -1,6 +1,5 @@
 """Usage over REST: a record for each metered act, by the request id that its answer carried; the monthly budget."""
 
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,7 +9,7 @@ from patchbay.kernel.usage import queries, services
 from patchbay.kernel.usage.contracts import RecordView
 from patchbay.lib.errors import ForbiddenError
 from patchbay.lib.money import from_credits
-from patchbay.lib.rest import Credits, CreditsIn, PageOut, PagingQuery, Timestamp, actor_of
+from patchbay.lib.rest import Credits, CreditsIn, PageOut, PagingQuery, Timestamp, TimestampIn, actor_of
 
 router = Router(tags=["Usage"])
 
@@ -75,8 +74,8 @@ class RecordFilter(Schema):
     request_id: str | None = None
     key_id: str | None = None
     plug_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: TimestampIn | None = None
+    until: TimestampIn | None = None
 
 
 RecordQuery = Query[RecordFilter]

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from patchbay.lib import times
 from patchbay.lib.money import MAX_CREDITS, from_credits
 
 KINDS = (
@@ -32,8 +33,8 @@ class BudgetForm(forms.Form):
 
 class LedgerFilter(forms.Form):
     kind = forms.ChoiceField(required=False, choices=KINDS)
-    since = forms.DateTimeField(required=False)
-    until = forms.DateTimeField(required=False)
+    since = forms.DateTimeField(required=False, validators=[times.validate])
+    until = forms.DateTimeField(required=False, validators=[times.validate])
 
     def chosen(self) -> dict[str, object]:
         """Return the filters in use; of a faulty address those that are right."""
