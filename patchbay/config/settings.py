@@ -134,6 +134,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "patchbay.web.middleware.SecurityHeadersMiddleware",
     "patchbay.web.middleware.StaticFilesMiddleware",
+    "patchbay.site.problems.NulMiddleware",
     "patchbay.web.uploads.UploadMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

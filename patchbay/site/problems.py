@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import msgspec
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from patchbay.lib.errors import (
@@ -35,6 +36,23 @@ def problem_response(request: HttpRequest, error: AppError) -> HttpResponse:
     if error.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+class NulMiddleware:
+    """Refuses a NUL in an address or a cookie before anything looks it up: no text here has one, and PostgreSQL takes
+    none, not even to compare.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        query: str = request.META.get("QUERY_STRING", "")
+        if not ("\0" in request.path or "%00" in query or any("\0" in text for text in request.COOKIES.values())):
+            return self.get_response(request)
+        if request.path.startswith("/v1/"):
+            return problem_response(request, BadRequestError("The address has a NUL character, which no name has."))
+        raise BadRequest("a NUL character")
 
 
 class ProblemMiddleware:

@@ -68,7 +68,7 @@ def _cookie(request: Request, name: str) -> str | None:
     except CookieError:
         return None
     morsel = cookies.get(name)
-    return morsel.value if morsel else None
+    return morsel.value if morsel and "\0" not in morsel.value else None  # PostgreSQL would not even compare it
 
 
 def _signed_out() -> UnauthenticatedError:

@@ -13,7 +13,9 @@ HISTORY_CHARACTERS = 6000
 def get_session(organisation_id: str, session_id: str, *, plug_id: str | None = None) -> ChatSession:
     """Return a session with its plug; NotFoundError when the organisation (or the plug) has none by this id."""
     rows = _sessions(organisation_id, plug_id)
-    session: ChatSession | None = rows.filter(id=session_id).first()
+    session: ChatSession | None = None
+    if "\0" not in session_id:  # PostgreSQL takes no such text, not even to compare
+        session = rows.filter(id=session_id).first()
     if session is None:
         raise NotFoundError("There is no such session here.", next_step="Leave session_id out to begin a new one.")
     return session
