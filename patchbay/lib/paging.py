@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from patchbay.lib.errors import FieldError, InvalidError
@@ -44,11 +45,20 @@ def page_of(rows: Any, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None,
     """Cut a queryset into a page, newest first, by the unique sortable column `key`."""
     limit = max(1, min(limit, MAX_LIMIT))
     if cursor:
+        last_id = decode_cursor(cursor)
+        if not last_id.startswith(_prefix(rows, key)):
+            raise _foreign_cursor()
         try:
-            rows = rows.filter(**{f"{key}__lt": decode_cursor(cursor)})
+            rows = rows.filter(**{f"{key}__lt": last_id})
         except ValueError:  # a number was expected: the cursor is another list's
             raise _foreign_cursor() from None
     found = list(rows.order_by(f"-{key}")[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
     return Page(found, encode_cursor(str(getattr(found[-1], key))) if more else None)
+
+
+def _prefix(rows: Any, key: str) -> str:
+    """Return what every id of the list starts with, such as `doc_`; empty where its column makes none."""
+    default = rows.model._meta.get_field(key).default
+    return f"{default.args[0]}_" if isinstance(default, partial) else ""

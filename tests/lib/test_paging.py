@@ -21,6 +21,12 @@ def test_a_strange_cursor_is_refused_by_name(wrong: str) -> None:
     assert caught.value.fields[0].field == "cursor"
 
 
+def test_another_lists_cursor_is_refused_by_name() -> None:
+    with pytest.raises(InvalidError) as caught:
+        page_of(Organisation.objects.all(), cursor=encode_cursor("plug_01a2011f76a5760597f4c47568e1cfdf"))
+    assert caught.value.fields[0].field == "cursor"
+
+
 @pytest.mark.django_db
 def test_pages_show_every_row_once_newest_first() -> None:
     made = [Organisation.objects.create(name=f"Org {n}", slug=f"org-{n}").id for n in range(7)]

@@ -39,6 +39,13 @@ def test_an_open_file_is_sent_from_where_it_stands_and_left_open(plug: Any, fake
     assert fake.files[document.id] == ("part.pdf", CONTENT[1000:])
 
 
+@pytest.mark.parametrize("make", [bytes, bytearray])
+def test_bytes_are_sent_under_the_name_that_is_given(plug: Any, fake: FakePatchbay, make: Any) -> None:
+    fake.fail_next(Fail(503))
+    document = plug.documents.upload(make(CONTENT), filename="contract.pdf")
+    assert fake.files == {document.id: ("contract.pdf", CONTENT)}
+
+
 def test_a_retried_upload_sends_the_same_bytes_and_makes_one_document(
     plug: Any, fake: FakePatchbay, contract: Path
 ) -> None:
@@ -70,8 +77,11 @@ def test_a_name_cannot_break_out_of_its_header(plug: Any, fake: FakePatchbay) ->
 def test_what_cannot_be_sent_is_refused_before_the_server_is_asked(
     plug: Any, fake: FakePatchbay, contract: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="pass filename"):
-        plug.documents.upload(io.BytesIO(b"x"))
+    for nameless in (io.BytesIO(b"x"), b"x"):
+        with pytest.raises(ValueError, match="pass filename"):
+            plug.documents.upload(nameless)
+    with pytest.raises(TypeError, match="not int"):
+        plug.documents.upload(5, filename="five.txt")
     with contract.open(encoding="latin-1") as text, pytest.raises(TypeError, match="binary mode"):
         plug.documents.upload(text)
     with pytest.raises(FileNotFoundError):

@@ -43,6 +43,13 @@ def test_each_status_has_its_error(connect: Any, fake: FakePatchbay, status: int
     assert str(error) == f"{status} the_code: It is the_code. (request req_1)"
 
 
+@pytest.mark.parametrize(("told", "step"), [("Buy credits.", "Buy credits."), (None, None), (5, None)])
+def test_an_error_says_what_to_do_where_the_server_does(told: object, step: str | None) -> None:
+    error = APIError(402, "insufficient_credits", "Out of credits", problem={"next_step": told})
+    assert error.next_step == step
+    assert APIError(500, "http_500", "Server error").next_step is None
+
+
 def test_a_redirect_is_not_followed_with_the_key(plug: Any, fake: FakePatchbay) -> None:
     fake.fail_next(Fail(307, headers={"location": f"{fake.base_url}/elsewhere"}))
     with pytest.raises(APIError, match="307"):

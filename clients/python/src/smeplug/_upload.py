@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _CHUNK = 64 * 1024
-Source = str | os.PathLike[str] | BinaryIO
+Source = str | os.PathLike[str] | BinaryIO | bytes | bytearray
 
 
 class Upload:
@@ -56,10 +56,10 @@ class Upload:
 
 @contextmanager
 def open_upload(source: Source, filename: str | None) -> Iterator[Upload]:
-    """The upload of a path (opened and closed here) or of a file opened in binary mode (left open).
+    """The upload of a path (opened and closed here), of a file opened in binary mode (left open) or of bytes.
 
-    Raises OSError where a path cannot be read, TypeError for a text-mode file, ValueError where a file has no
-    name and none is given.
+    Raises OSError where a path cannot be read, TypeError for a text-mode file and what is none of these, ValueError
+    where a file has no name and none is given.
     """
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
@@ -67,11 +67,16 @@ def open_upload(source: Source, filename: str | None) -> Iterator[Upload]:
         return
     if isinstance(source, io.TextIOBase):
         raise TypeError("open the file in binary mode: open(path, 'rb')")
+    if isinstance(source, (bytes, bytearray)):
+        yield Upload(io.BytesIO(source), filename or _name_of(source))
+        return
+    if not hasattr(source, "read"):
+        raise TypeError(f"upload takes a path, a file opened in binary mode or bytes, not {type(source).__name__}")
     yield Upload(source, filename or _name_of(source))
 
 
-def _name_of(file: BinaryIO) -> str:
-    name = getattr(file, "name", None)  # an integer for a file opened by descriptor, absent for BytesIO
+def _name_of(file: BinaryIO | bytes | bytearray) -> str:
+    name = getattr(file, "name", None)  # an integer for a file opened by descriptor, absent for BytesIO and bytes
     if isinstance(name, str) and name:
         return Path(name).name
     raise ValueError("this file has no name: pass filename='….pdf', its ending says what it is")

@@ -103,6 +103,12 @@ class APIError(SMEPlugError):
         self.retry_after = retry_after
 
     @property
+    def next_step(self) -> str | None:
+        """What to do about it, where the server said so."""
+        step = self.problem.get("next_step")
+        return step if isinstance(step, str) else None
+
+    @property
     def errors(self) -> tuple[FieldError, ...]:
         """The refused fields, where the server named any."""
         listed = self.problem.get("errors")
