@@ -170,6 +170,31 @@ def test_text_in_old_encodings_is_readable() -> None:
     assert digest("\ufeffGrüße".encode("utf-16-le"), detect.TEXT).text == "Grüße"
 
 
+def test_a_broken_byte_does_not_make_a_text_another_encoding() -> None:
+    text = "Über die Größe von Äpfeln entscheidet die Prüfstelle"
+    assert digest(text.encode() + b"\xc3", detect.TEXT).text == text + "\ufffd"
+    assert digest(text.encode("cp1252"), detect.TEXT).text == text
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "kind"),
+    [
+        (b"MZ Chemicals pays the fee.", "contract.txt", detect.TEXT),
+        (b"RIFF is a container.", "notes.md", detect.MARKDOWN),
+        (b"# PDF\n\nIt starts with %PDF-1.7.", "formats.md", detect.MARKDOWN),
+        (b"%PDF-1.7\n", "renamed.md", detect.PDF),
+        (b"\n%PDF-1.7\n", "scan", detect.PDF),
+    ],
+)
+def test_a_text_is_not_taken_for_what_its_first_letters_also_open(data: bytes, name: str, kind: str) -> None:
+    assert detect.detect(io.BytesIO(data), name) == kind
+
+
+def test_a_program_is_refused_by_name() -> None:
+    with pytest.raises(UnreadableError, match="a program"):
+        detect.detect(io.BytesIO(b"MZ\x90\0\x03"), "contract.txt")
+
+
 def test_text_has_headings_paragraphs_and_items() -> None:
     source = "4.2 Payment terms\n\nThe fee is due\nin thirty days.\n\n- by transfer\n- by card\n"
     assert units(digest(source.encode(), detect.TEXT)) == [

@@ -37,6 +37,9 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
 _ZIPPED = ((b"xl/", "an Excel workbook"), (b"ppt/", "a PowerPoint presentation"), (b"META-INF/", "an archive"))
 _HTML_OPENERS = (b"<!doctype html", b"<html", b"<head", b"<body")
 _HTML_TAGS = (b"<p>", b"<div", b"</body>", b"<table", b"<h1", b"<li", b"<script", b"</")
+_MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdown"}
+_HTML_SUFFIXES = {".html", ".htm", ".xhtml"}
+_TEXT_SUFFIXES = _MARKDOWN_SUFFIXES | _HTML_SUFFIXES | {".txt", ".text"}  # may speak of PDF in their first lines
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -60,12 +63,12 @@ def detect(file: Seekable, filename: str) -> str:
     tail = file.read(_WINDOW)
     file.seek(0)
     suffix = PurePath(filename).suffix.lower()
-    if b"%PDF-" in head[:1024]:
+    if head.startswith(b"%PDF-") or (b"%PDF-" in head[:1024] and suffix not in _TEXT_SUFFIXES):
         return PDF
     if head.startswith(b"PK\x03\x04"):
         return _zipped(head, tail)
     for magic, name in _FOREIGN:
-        if head.startswith(magic):
+        if head.startswith(magic) and (b"\0" in head or not magic.isalnum()):  # a text may begin with these letters
             raise UnreadableError(f"The file is {name}. {_ACCEPTED}")
     return _textual(head, suffix)
 
@@ -86,7 +89,7 @@ def _textual(head: bytes, suffix: str) -> str:
     opening = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024].lower()
     if opening.startswith(_HTML_OPENERS) or (opening.startswith(b"<!--") and b"<html" in head.lower()):
         return HTML
-    if suffix in {".html", ".htm", ".xhtml"} and any(tag in head.lower() for tag in _HTML_TAGS):
+    if suffix in _HTML_SUFFIXES and any(tag in head.lower() for tag in _HTML_TAGS):
         return HTML
     if opening.startswith(b"<?xml"):
         if b"<html" in head.lower():
@@ -96,4 +99,4 @@ def _textual(head: bytes, suffix: str) -> str:
         raise UnreadableError("The file is named .pdf but is no PDF: its header is missing or damaged.")
     if suffix in {".docx", ".doc"}:
         raise UnreadableError("The file is named as a Word document but is none.")
-    return MARKDOWN if suffix in {".md", ".markdown", ".mdown"} else TEXT
+    return MARKDOWN if suffix in _MARKDOWN_SUFFIXES else TEXT

@@ -67,7 +67,14 @@ def decode(data: bytes, declared: str = "") -> str:
     try:
         return clean(data.decode("utf-8"))
     except UnicodeDecodeError:
-        return clean(data.decode("cp1252", "replace"))
+        return clean(_damaged_or_old(data))
+
+
+def _damaged_or_old(data: bytes) -> str:
+    """Return UTF-8 of which a few bytes are broken, such as a file that is cut off, as that; else Windows-1252."""
+    text = data.decode("utf-8", "replace")
+    foreign = len(text) - len(text.encode("ascii", "ignore"))
+    return text if 4 * text.count("\ufffd") < foreign else data.decode("cp1252", "replace")
 
 
 def clean(text: str) -> str:
