@@ -1,5 +1,9 @@
-"""Forms with files: a name that is no text is refused, where Django would quietly keep what is left of it."""
+"""Forms with files: a name that is no text is refused, where Django would quietly keep what is left of it.
 
+A form without a declared length, sent in chunks, is read too, where Django's parser takes it for empty.
+"""
+
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +20,21 @@ class UploadMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         def parse(meta: dict[str, Any], stream: Any) -> Any:
-            return _Parser(meta, stream, request.upload_handlers, request.encoding).parse()
+            return _Parser(_measured(meta, request), stream, request.upload_handlers, request.encoding).parse()
 
         request.parse_file_upload = parse  # type: ignore[method-assign, assignment]
         return self.get_response(request)
+
+
+def _measured(meta: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
+    """Return the headers with the length of a body that came in chunks; by now it stands whole in a file."""
+    body = request._stream  # type: ignore[attr-defined]
+    if meta.get("CONTENT_LENGTH") or "chunked" not in meta.get("HTTP_TRANSFER_ENCODING", "").lower():
+        return meta
+    at = body.tell()
+    size = body.seek(0, io.SEEK_END) - at
+    body.seek(at)
+    return meta | {"CONTENT_LENGTH": str(size)}
 
 
 class _Parser(MultiPartParser):

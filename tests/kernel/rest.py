@@ -6,6 +6,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.core.files import File
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI, Router
 from ninja.security import HttpBearer
 from ninja.testing import TestClient
@@ -56,7 +57,8 @@ class Rest:
         answer = self._client.get(path, headers={"Authorization": f"Bearer {key}"})
         return answer.status_code, answer.content.decode()
 
-    def upload(self, path: str, *, key: str, file: File[Any]) -> tuple[int, Any]:
-        """Post a file as the form field `file`."""
-        answer = self._client.post(path, FILES={"file": file}, headers={"Authorization": f"Bearer {key}"})
+    def upload(self, path: str, *files: File[Any], key: str) -> tuple[int, Any]:
+        """Post files as the form field `file`."""
+        form = MultiValueDict({"file": list(files)})
+        answer = self._client.post(path, FILES=form, headers={"Authorization": f"Bearer {key}"})
         return answer.status_code, json.loads(answer.content)

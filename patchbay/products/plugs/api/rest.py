@@ -9,7 +9,7 @@ from pydantic import Field
 
 from patchbay.kernel.keys.contracts import Grant
 from patchbay.lib.actor import Actor
-from patchbay.lib.errors import ForbiddenError
+from patchbay.lib.errors import FieldError, ForbiddenError, InvalidError
 from patchbay.lib.paging import Page
 from patchbay.lib.rest import PageOut, PagingQuery, Timestamp
 from patchbay.products.plugs import queries, services
@@ -106,6 +106,10 @@ def upload_document(request: HttpRequest, plug: str, file: File[UploadedFile]) -
 
     A file of the same name with other content becomes the document's next version; the same content changes nothing.
     """
+    if len(request.FILES.getlist("file")) > 1:
+        raise InvalidError(
+            "One file at a time.", fields=(FieldError("file", "Send each file in a request of its own."),)
+        )
     found = _plug(request, plug)
     document = services.upload_document(actor=_actor(request), plug=found, file=file, filename=file.name or "")
     return Status(202, _document_out(request, found, document))

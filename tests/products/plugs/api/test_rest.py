@@ -47,7 +47,14 @@ def slug(rest: Rest, key: str) -> str:
 
 
 def upload(rest: Rest, slug: str, key: str, data: bytes = TEXT.encode(), name: str = "lease.md") -> tuple[int, Any]:
-    return rest.upload(f"/{slug}/documents", key=key, file=SimpleUploadedFile(name, data))
+    return rest.upload(f"/{slug}/documents", SimpleUploadedFile(name, data), key=key)
+
+
+def test_two_files_in_one_upload_are_refused_for_one_would_be_lost(rest: Rest, slug: str, key: str) -> None:
+    both = [SimpleUploadedFile(name, TEXT.encode()) for name in ("lease.md", "terms.md")]
+    status, problem = rest.upload(f"/{slug}/documents", *both, key=key)
+    assert (status, problem["errors"][0]["field"]) == (422, "file")
+    assert not Document.objects.exists()
 
 
 def ready(rest: Rest, slug: str, key: str, **more: Any) -> dict[str, Any]:
