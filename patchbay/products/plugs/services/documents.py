@@ -53,15 +53,16 @@ def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str)
     try:
         with transaction.atomic():
             Plug.objects.select_for_update().get(id=plug.id)  # two uploads of one title make two versions, in order
-            known = _known_content(actor.organisation_id, plug, sha256)
-            if known is None:
-                return _add_version(actor, plug, title, version)
-            if known.latest and known.latest.status == DocumentVersion.Status.ERROR:
-                _read_again(known.latest)
-            return known
+            document = _known_content(actor.organisation_id, plug, sha256)
+            if document is None:
+                document = _add_version(actor, plug, title, version)
+            elif document.latest and document.latest.status == DocumentVersion.Status.ERROR:
+                _read_again(document.latest)
     except Plug.DoesNotExist:
         _drop_at_once({storage_name})
         raise PlugNotFoundError(f"{plug.name} was deleted meanwhile; nothing was kept.") from None
+    _store(file, actor.organisation_id, sha256)  # again, if a deletion of the same content elsewhere just took it
+    return document
 
 
 def reindex_document(*, actor: Actor, plug: Plug, document_id: str) -> Document:

@@ -17,7 +17,7 @@ from patchbay.products.plugs.contracts import MAX_UPLOAD_BYTES
 from patchbay.products.plugs.engine.answering.retrieve import retrieve
 from patchbay.products.plugs.engine.contracts import Question
 from patchbay.products.plugs.models import Document, DocumentVersion, Unit, VersionText
-from patchbay.products.plugs.services import indexing
+from patchbay.products.plugs.services import documents, indexing
 from tests import factories
 from tests.products.plugs.files import PIXEL, docx_bomb, encrypted_pdf, pdf_of
 from tests.products.plugs.services.conftest import Desk
@@ -247,6 +247,27 @@ def test_deleting_keeps_a_file_that_another_plug_uses(
         services.delete_document(actor=desk.actor, plug=desk.plug, document_id=document.id)
     assert len(files(storage)) == 1
     assert len(found(other, "rent quarter")) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_deleted_elsewhere_while_it_is_uploaded_is_kept(
+    desk: Desk, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = desk.ready(LEASE)
+    other = Desk(actor, services.create_plug(actor=actor, name="Other"))
+    store = documents._store
+
+    def store_then_delete(*args: Any) -> str:
+        name = store(*args)
+        if Document.objects.filter(id=first.id, deleted_at=None).exists():
+            services.delete_document(actor=actor, plug=desk.plug, document_id=first.id)
+        return name
+
+    monkeypatch.setattr(documents, "_store", store_then_delete)
+    document = other.upload(LEASE)
+    latest = other.index(document).latest
+    assert latest
+    assert (latest.status, latest.error) == ("ready", "")
 
 
 def test_a_document_deleted_while_it_is_read_stays_deleted(desk: Desk) -> None:
