@@ -144,7 +144,7 @@ async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], A
     """
     begun = False
     try:
-        if not (answer.header(b"content-type") or "").startswith("text/event-stream"):
+        if not (answer.header(b"content-type") or "").lower().startswith("text/event-stream"):
             raise ModelBrokenError("The model provider did not stream its answer.")
         reader: StreamReader = outgoing.wire.reader(outgoing.head)
         if outgoing.translation is not None:
@@ -227,6 +227,9 @@ class _ErrorDetail(msgspec.Struct):
 class _ErrorBody(msgspec.Struct):
     error: _ErrorDetail | str | None = None
     message: Any = None
+    detail: Any = None
+    code: Any = None
+    param: Any = None
 
 
 async def _refusal(answer: Answer, transport: Transport, outgoing: Outgoing) -> TryFailedError:
@@ -276,13 +279,19 @@ def _is_final(status: int, detail: _ErrorDetail) -> bool:
 
 
 def _detail(body: bytes) -> _ErrorDetail:
+    """Read a refusal in OpenAI's or Anthropic's shape, in a list (Gemini), flat (older vLLM), or as frameworks have it."""
     try:
-        decoded = msgspec.json.decode(body, type=_ErrorBody)
+        decoded = msgspec.json.decode(body, type=_ErrorBody | list[_ErrorBody])
     except UNREADABLE:
         return _ErrorDetail()
+    if isinstance(decoded, list):
+        decoded = decoded[0] if decoded else _ErrorBody()
     if isinstance(decoded.error, _ErrorDetail):
         return decoded.error
-    return _ErrorDetail(message=decoded.error or decoded.message)
+    detail = decoded.detail
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        detail = detail[0].get("msg")
+    return _ErrorDetail(message=decoded.error or decoded.message or detail, code=decoded.code, param=decoded.param)
 
 
 def _retry_after(answer: Answer, default: float) -> float:

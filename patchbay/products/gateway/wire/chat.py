@@ -217,7 +217,7 @@ class ChatReader(EventReader[_Chunk]):
     """
 
     stored: tuple[str, ...] = ()
-    __slots__ = ("_choices", "_finished", "_hide_usage", "usage")
+    __slots__ = ("_choices", "_done", "_finished", "_hide_usage", "usage")
 
     def __init__(self, head: Head) -> None:
         super().__init__(find_nameless_data, _chunks, _spoken_bytes)
@@ -225,6 +225,7 @@ class ChatReader(EventReader[_Chunk]):
         self._hide_usage = not head.include_usage
         self._choices = head.choices
         self._finished: set[int] = set()
+        self._done = False
 
     def stop(self) -> None:
         """Read an event that lacked its blank line, then decide whether the answer is whole without `[DONE]`."""
@@ -233,12 +234,12 @@ class ChatReader(EventReader[_Chunk]):
             self.ended = True
 
     def final(self) -> bytes:
-        return super().final() + DONE_EVENT
+        return super().final() + (b"" if self._done else DONE_EVENT)
 
     def _read(self, event: bytes, data: bytes) -> bytes:
         if data == DONE_DATA:
-            self.ended = True
-            return b""
+            self._done = True
+            return self._end(event)
         if _is_error(event):
             raise failed()
         return super()._read(event, data)
@@ -251,7 +252,7 @@ class ChatReader(EventReader[_Chunk]):
             if not said.choices and self._hide_usage:
                 return b""
         for choice in said.choices or ():
-            if choice.finish_reason is not None:
+            if choice.finish_reason:  # some servers write "" until they have one
                 self._finished.add(choice.index)
         self._kept.add(event)
         return event

@@ -44,6 +44,7 @@ async def test_what_no_price_covers_is_refused_by_name_and_nobody_is_asked(
     else:
         assert (error["param"], error["code"]) == (at, "unsupported_parameter")
     assert "price" in error["message"]
+    assert error["message"].startswith(f"{at}: ")
     assert not house.openai.calls
     assert not house.anthropic.calls
     assert not house.meter.amounts

@@ -292,6 +292,33 @@ async def test_a_providers_refusal_keeps_its_status_words_code_and_field(bench: 
     assert "too odd" in error.message
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"error": {"message": "too long", "code": 400}}],
+        {"error": "too long"},
+        {"object": "error", "message": "too long", "code": 400},
+        {"detail": "too long"},
+        {"detail": [{"loc": ["body", "n"], "msg": "too long", "type": "value_error"}]},
+    ],
+)
+async def test_a_refusal_is_understood_in_the_shapes_that_servers_have(bench: Bench, body: object) -> None:
+    terms = bench.terms(bench.target("a", FakeAnswer(json.dumps(body).encode(), status=400)))
+    with pytest.raises(errors.ProviderRefusedError, match="^too long$"):
+        await run(bench, terms)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"[1]", b'{"detail": []}', b'{"detail": [3]}', b'{"error": null}', b"<html>"])
+async def test_a_refusal_without_words_is_one(bench: Bench, body: bytes) -> None:
+    with pytest.raises(errors.ProviderRefusedError, match="no reason"):
+        await run(bench, bench.terms(bench.target("a", FakeAnswer(body, status=400))))
+
+
+async def test_the_kind_of_a_stream_may_be_written_in_any_case(bench: Bench) -> None:
+    answer = FakeAnswer(*HELLO, DONE, headers={b"content-type": "Text/Event-Stream; Charset=UTF-8"})
+    assert await run(bench, bench.terms(bench.target("a", answer)), ask(stream=True)) == b"".join([*HELLO, DONE])
+
+
 async def test_another_target_takes_over_before_the_first_byte(bench: Bench) -> None:
     first = bench.target("a", FakeAnswer(BrokenBodyError("reset")))
     second = bench.target("b", FakeAnswer(*HELLO, DONE), order=1)

@@ -237,6 +237,16 @@ class TestStream:
         reader, _ = self.follow([*STREAM[:2], DONE[:-2]])
         assert reader.ended
 
+    @pytest.mark.parametrize("done", [b"data:[DONE]\n\n", b"event: message\r\ndata: [DONE]\r\n\r\n"])
+    def test_done_leaves_as_the_server_wrote_it(self, done):
+        reader, _ = self.follow([*STREAM, done])
+        assert reader.final() == done
+
+    def test_an_empty_finish_reason_is_none(self):
+        reader, _ = self.follow([chunk({"content": "a"}, finish="")])
+        reader.stop()
+        assert not reader.ended
+
     def test_a_stream_that_stops_before_its_finish_reason_has_not_ended(self):
         reader, _ = self.follow(STREAM[:2])
         assert not reader.ended
