@@ -56,7 +56,8 @@ class PlugModel:
                 text = answer.verdict.text
                 yield Delta("\n\nSources:\n" + "\n".join(_source(each, text) for each in citations))
             reason: FinishReason = "length" if answer.is_cut else "stop"
-            yield Finish(reason, answer.usage, settle=lambda response: answer.settle(response=response))
+            cost_micro = answer.bill.cost_micro
+            yield Finish(reason, answer.usage, lambda response: answer.settle(response=response), cost_micro)
 
     @staticmethod
     def names(organisation_id: str, plug_id: str | None = None) -> list[str]:

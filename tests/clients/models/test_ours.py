@@ -25,6 +25,16 @@ def test_a_plug_is_a_model(through: Route) -> None:
     assert answer.usage.completion_tokens > 0
 
 
+def test_a_plugs_answer_says_what_it_cost_and_is_made_anew_each_time(through: Route) -> None:
+    kept = {"x-patchbay-cache": "60"}
+    for _ in range(2):
+        raw = through.openai.chat.completions.with_raw_response.create(
+            model="plug/legal-v1", messages=LATE, extra_headers=kept
+        )
+        assert float(raw.headers["x-patchbay-credits"]) > 0
+        assert raw.headers["x-patchbay-provider"] == "plug"
+
+
 def test_a_plug_keeps_to_the_clients_limit_in_whole_quotes(through: Route) -> None:
     whole = through.openai.chat.completions.create(model="plug/legal-v1", messages=LATE)
     short = through.openai.chat.completions.create(model="plug/legal-v1", messages=LATE, max_tokens=110)

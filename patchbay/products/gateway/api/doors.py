@@ -140,7 +140,7 @@ class Door:
             await call.settle(response=whole if retry else None)
             if retry:
                 retry.settled = True
-            headers = [*served_by(call), (b"x-patchbay-credits", to_text(call.bill.cost_micro).encode())]
+            headers = [*served_by(call), (b"x-patchbay-credits", to_text(call.cost_micro).encode())]
             if keeping:
                 headers.append((HEADER, b"miss"))
                 await self._shared.engine.cache.put(keeping.key, whole, call.target.provider.name, keeping.seconds)

@@ -359,6 +359,12 @@ class Call:
             self._bill = bill_of(self._terms.prices, self.usage, free=self._free)
         return self._bill
 
+    @property
+    def cost_micro(self) -> int:
+        """What the client is charged, by this call or by a model that pays for itself."""
+        answer = self._served.result.answer
+        return answer.cost_micro if self._pays_itself and isinstance(answer, LocalAnswer) else self.bill.cost_micro
+
     async def settle(self, *, outcome: str = "answered", response: bytes | None = None) -> None:
         """Write the usage record and take the cost; returns after the commit."""
         served = self._served

@@ -83,12 +83,13 @@ class Finish:
     """The end of a local model's answer; `usage` None when it counted nothing.
 
     A model that pays for itself gives `settle`, which takes the response to keep for a retry and returns after the
-    commit.
+    commit, and `cost_micro`, what that costs.
     """
 
     reason: FinishReason = "stop"
     usage: TokenUsage | None = None
     settle: Callable[[bytes | None], Awaitable[None]] | None = None
+    cost_micro: int = 0
 
 
 class LocalRequest(msgspec.Struct, frozen=True):

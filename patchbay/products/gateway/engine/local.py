@@ -130,6 +130,11 @@ class LocalAnswer:
     def close(self) -> None:
         """Nothing is to be given back before `settle` or `abandon`."""
 
+    @property
+    def cost_micro(self) -> int:
+        """What a model that pays for itself pays; known at its end."""
+        return self._finish.cost_micro
+
     async def settle(self, response: bytes | None) -> None:
         """Let a model that pays for itself pay."""
         if self._finish.settle is not None:

@@ -279,7 +279,7 @@ def _is_final(status: int, detail: _ErrorDetail) -> bool:
 
 
 def _detail(body: bytes) -> _ErrorDetail:
-    """Read a refusal in OpenAI's or Anthropic's shape, in a list (Gemini), flat (older vLLM), or as frameworks have it."""
+    """Read a refusal in OpenAI's or Anthropic's shape, in a list (Gemini), flat (older vLLM), or a framework's own."""
     try:
         decoded = msgspec.json.decode(body, type=_ErrorBody | list[_ErrorBody])
     except UNREADABLE:

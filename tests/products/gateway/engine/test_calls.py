@@ -304,7 +304,7 @@ async def test_a_providers_refusal_keeps_its_status_words_code_and_field(bench: 
 )
 async def test_a_refusal_is_understood_in_the_shapes_that_servers_have(bench: Bench, body: object) -> None:
     terms = bench.terms(bench.target("a", FakeAnswer(json.dumps(body).encode(), status=400)))
-    with pytest.raises(errors.ProviderRefusedError, match="^too long$"):
+    with pytest.raises(errors.ProviderRefusedError, match=r"^too long$"):
         await run(bench, terms)
 
 
