@@ -28,7 +28,7 @@ class UploadMiddleware:
 
 def _measured(meta: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
     """Return the headers with the length of a body that came in chunks; by now it stands whole in a file."""
-    body = request._stream  # type: ignore[attr-defined]
+    body = request._stream
     if meta.get("CONTENT_LENGTH") or "chunked" not in meta.get("HTTP_TRANSFER_ENCODING", "").lower():
         return meta
     at = body.tell()
