@@ -4,6 +4,7 @@ from decimal import Decimal, InvalidOperation
 
 MICRO = 1_000_000
 PLACES = 6
+MAX_DIGITS = 30
 MAX_CREDITS = 10**12  # what anyone may name as an amount: micro-credits of it fit a 64-bit column
 
 
@@ -24,7 +25,7 @@ def from_credits(credits: int | str | Decimal) -> int:
         amount = Decimal(credits)
     except InvalidOperation:
         raise ValueError(f"{credits!r} is not a number of credits") from None
-    if not amount.is_finite():
+    if not amount.is_finite() or amount.adjusted() > MAX_DIGITS:  # `1e900000` would be computed for minutes
         raise ValueError(f"{credits!r} is not a number of credits")
     scaled = amount * MICRO
     if scaled != scaled.to_integral_value():

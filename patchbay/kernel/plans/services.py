@@ -12,6 +12,7 @@ from patchbay.kernel.plans.contracts import ITEMS, PART_OF, PlanTerms, Rate
 from patchbay.kernel.plans.errors import UPGRADE_PATH, PlanLimitError
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
 from patchbay.lib.errors import FieldError, InvalidError, NotFoundError
+from patchbay.lib.money import MAX_CREDITS, MICRO
 from patchbay.lib.shared.cache import changed
 
 
@@ -105,7 +106,8 @@ def set_rates(
 
     None ends a model's own price, and a part of tokens (`contracts.PART_OF`) then costs its share of its whole again.
 
-    Raises InvalidError for an unknown item or a date in the past: what was charged stays explained by its list.
+    Raises InvalidError for an unknown item, a price above MAX_CREDITS or a date in the past: what was charged stays
+    explained by its list.
     """
     now = timezone.now()
     start = effective_from or now
@@ -114,6 +116,11 @@ def set_rates(
         FieldError(f"rates.{item}", "The general price cannot be taken away, only replaced.")
         for item, rate in rates.items()
         if rate is None and not model and item not in PART_OF
+    ]
+    faults += [
+        FieldError(f"rates.{item}", f"Use at most {MAX_CREDITS:,} credits.")
+        for item, rate in rates.items()
+        if rate is not None and rate.amount_micro > MAX_CREDITS * MICRO
     ]
     if start < now:
         faults.append(FieldError("effective_from", "A price cannot change in the past."))

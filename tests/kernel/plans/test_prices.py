@@ -90,6 +90,12 @@ def test_unknown_items_and_a_general_price_taken_away_are_refused_by_name() -> N
     assert {fault.field for fault in caught.value.fields} == {"rates.smiles", "rates.calls"}
 
 
+def test_a_price_beyond_all_bounds_is_refused_by_name() -> None:
+    with pytest.raises(InvalidError) as caught:
+        services.set_rates(rates={"calls": Rate(10**12 * MICRO + 1, 1)})
+    assert caught.value.fields[0].field == "rates.calls"
+
+
 def test_there_is_no_list_before_the_first() -> None:
     with pytest.raises(ValueError, match="No price for"):
         queries.get_prices(catalogue.FIRST_PRICES_FROM - INSTANT)

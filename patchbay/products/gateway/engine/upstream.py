@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from patchbay.lib.errors import InvalidError
 from patchbay.lib.http import (
     HttpError,
     HttpTimeoutError,
@@ -32,7 +33,6 @@ from patchbay.products.gateway.wire.contracts import (
     StreamReader,
     TokenUsage,
     Translation,
-    UnsupportedError,
     WholeAnswer,
     Wire,
 )
@@ -82,7 +82,10 @@ class Begun(msgspec.Struct):
 def write(
     engine: "Engine", ask: Ask, target: ModelTarget, transport: Transport, max_output_tokens: int | None
 ) -> Outgoing:
-    """Return the request in a format that the target's provider speaks; TryFailedError where none can say it."""
+    """Return the request in a format that the target's provider speaks; TryFailedError where none can say it.
+
+    What a translation takes for a fault may be none to a target of the request's own format, so others are tried.
+    """
     wanted = transport.target(target, max_output_tokens)
     try:
         spoken, translation = find_translation(ask.wire.name, transport.formats)
@@ -95,7 +98,7 @@ def write(
                 ask.body, ask.head, wanted, asked=ask.wire.name, spoken=spoken, translation=translation
             )
         local = _local(engine, ask, wire, body, max_output_tokens) if isinstance(transport, LocalTransport) else None
-    except UnsupportedError as error:
+    except InvalidError as error:
         raise TryFailedError(error, harms=False, elsewhere=True) from error
     return Outgoing(wire, body, head, passed, translation, local)
 

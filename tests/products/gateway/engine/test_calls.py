@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from patchbay.kernel.ledger.errors import InsufficientCreditsError, KeyCapError
-from patchbay.lib.errors import AppError, UnavailableError
+from patchbay.lib.errors import AppError, InvalidError, UnavailableError
 from patchbay.lib.http import BrokenBodyError, ConnectError
 from patchbay.products.gateway import errors
 from patchbay.products.gateway.contracts import Caller
@@ -327,6 +327,16 @@ async def test_another_target_takes_over_before_the_first_byte(bench: Bench) -> 
     [charge] = bench.meter.charges
     assert (charge.provider, charge.tries) == ("b", 2)
     assert [each["provider"] for each in json.loads(charge.detail)["tries"]] == ["a", "b"]
+
+
+async def test_what_one_targets_translation_refuses_does_not_end_a_call_that_another_takes(bench: Bench) -> None:
+    translated = bench.target("a", formats=("messages",))
+    same = bench.target("b", refusal(500), whole(), order=1)
+    body = await run(bench, bench.terms(translated, same), ask(reasoning_effort="of a newer model"))
+    assert json.loads(body)["choices"]
+    with pytest.raises(InvalidError) as refused:
+        await run(bench, bench.terms(translated), ask(reasoning_effort="of a newer model"))
+    assert refused.value.fields[0].field == "reasoning_effort"
 
 
 async def test_no_other_target_takes_over_after_the_first_byte(bench: Bench) -> None:
