@@ -1,6 +1,7 @@
 // Forms: faults on blur, the first fault focused, one submit at a time; passwords shown and measured.
 import { $, $$ } from "./dom.js";
 
+const STOPPED_AFTER = 10_000; // milliseconds until a form that got no answer may be sent again
 const WORDS = ["Too short", "Too short", "Weak", "Fair", "Strong"];
 
 function fault(control, message) {
@@ -23,6 +24,11 @@ function fault(control, message) {
   control.setAttribute("aria-describedby", id);
 }
 
+function release(form) {
+  delete form.dataset.sent;
+  for (const button of $$("[type=submit][aria-busy]", form)) button.removeAttribute("aria-busy");
+}
+
 function check(control) {
   if (control.willValidate && control.closest(".field")) fault(control, control.validationMessage);
 }
@@ -39,10 +45,17 @@ document.addEventListener("invalid", (event) => {
   if (event.target === $(":invalid:not(fieldset)", form)) event.target.focus();
 }, true);
 
+// A second click before the answer would do it twice: two keys, the secret of the first never shown.
 document.addEventListener("submit", (event) => {
-  const button = event.submitter;
-  if (event.defaultPrevented || !button || event.target.matches("[hx-post]")) return;
-  setTimeout(() => button.setAttribute("aria-busy", "true"), 300);
+  const { target: form, submitter: button } = event;
+  if (event.defaultPrevented || form.matches("[hx-post], [method=dialog]")) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "true";
+  setTimeout(() => form.dataset.sent && button?.setAttribute("aria-busy", "true"), 300);
+  setTimeout(() => release(form), STOPPED_AFTER); // its answer was stopped on the way
 });
 
 document.addEventListener("click", (event) => {
@@ -70,4 +83,4 @@ document.addEventListener("change", (event) => {
 });
 
 $$("[aria-invalid=true]")[0]?.focus();
-addEventListener("pageshow", () => $$("[type=submit][aria-busy]").forEach((button) => button.removeAttribute("aria-busy")));
+addEventListener("pageshow", () => $$("form[data-sent]").forEach(release));
