@@ -52,20 +52,21 @@ def overview(actor: Actor) -> dict[str, Any]:
         "granted_micro": available + burned,
         "month": month,
         "answers": usage.count_records(organisation_id, since=month),
-        "steps": [*_repairs(failed), *_expiring(active), *_first_steps(found, own, active)],
+        "may_make": (may_make := actor.role != "viewer"),
+        "steps": [*_repairs(failed, may_make), *_expiring(active), *_first_steps(found, own, active, may_make)],
         "activity": audit.list_events(organisation_id, limit=RECENT_EVENTS).data if actor.role == "owner" else None,
         "base_url": settings.BASE_URL,
     }
 
 
-def _repairs(failed: Iterable[Any]) -> list[Step]:
+def _repairs(failed: Iterable[Any], may_make: bool) -> list[Step]:
     return [
         Step(
             "danger",
             "Error",
             f"{document.title} could not be read",
             document.latest.error,
-            "Fix",
+            "Fix" if may_make else "See",
             reverse("plugs:knowledge", args=[document.plug.slug]),
         )
         for document in failed
@@ -88,7 +89,7 @@ def _expiring(active: Iterable[Key]) -> list[Step]:
     ]
 
 
-def _first_steps(found: Sequence[Any], own: Sequence[Any], active: Sequence[Key]) -> list[Step]:
+def _first_steps(found: Sequence[Any], own: Sequence[Any], active: Sequence[Key], may_make: bool) -> list[Step]:
     steps = []
     if found:
         plug = (own or found)[0]
@@ -102,10 +103,10 @@ def _first_steps(found: Sequence[Any], own: Sequence[Any], active: Sequence[Key]
                 reverse("plugs:chat", args=[plug.slug]),
             )
         )
-    if not own:
+    if may_make and not own:
         why = "Upload a contract, a guideline or a handbook; it answers within seconds."
         steps.append(Step("off", "To do", "Make a plug of your own", why, "New plug", reverse("plugs:list") + "#new"))
-    if not active:
+    if may_make and not active:
         why = "The same answers for a program or a script, billed to the same credits."
         steps.append(Step("off", "To do", "Create an API key", why, "Create", reverse("keys:list") + "#create"))
     return steps

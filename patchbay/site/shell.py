@@ -74,7 +74,11 @@ class Shell:
     @cached_property
     def commands(self) -> list[Command]:
         pages = [Command(page.name, page.url, page.icon, "Page") for group in self.groups for page in group.pages]
-        actions = [Command(name, reverse(route) + place, icon, "Action") for name, route, place, icon in _ACTIONS]
+        actions = [
+            Command(name, reverse(route) + place, icon, "Action")
+            for name, route, place, icon in _ACTIONS
+            if not place or self._may_make
+        ]
         return pages + self._plugs() + actions
 
     @cached_property
@@ -97,6 +101,10 @@ class Shell:
 
     def _may_open(self, route: str) -> bool:
         return route not in _OWNERS_ONLY or (self._actor is not None and self._actor.role == "owner")
+
+    @property
+    def _may_make(self) -> bool:
+        return self._actor is not None and self._actor.role != "viewer"
 
     def _plugs(self) -> list[Command]:
         if self._actor is None:

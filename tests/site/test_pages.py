@@ -33,6 +33,36 @@ def test_the_dashboard_asks_for_signing_in_first(client: Client) -> None:
     assert client.get("/dashboard")["Location"] == "/login?next=/dashboard"
 
 
+def test_who_was_signed_out_comes_back_to_the_page_and_not_to_where_its_form_went(client: Client) -> None:
+    def to_login(referer: str) -> str:
+        return client.post("/api-keys/new", {"name": "Laptop"}, headers={"referer": referer})["Location"]
+
+    assert to_login("http://testserver/api-keys?state=active") == "/login?next=/api-keys%3Fstate%3Dactive"
+    assert to_login("https://elsewhere.example/api-keys") == "/login?next=/dashboard"
+    assert to_login("") == "/login?next=/dashboard"
+
+
+def test_a_script_that_was_signed_out_is_told_so_and_gets_no_sign_in_page(client: Client) -> None:
+    sent = client.post("/plugs/terms/documents", headers={"accept": "application/json"})
+    assert (sent.status_code, sent.json()["message"]) == (HTTPStatus.UNAUTHORIZED, "You are signed out.")
+    place = {"hx-request": "true", "hx-current-url": "http://testserver/plugs/terms/knowledge"}
+    swapped = client.get("/plugs/terms/knowledge?part=sources", headers=place)
+    assert (swapped.status_code, swapped.content) == (HTTPStatus.UNAUTHORIZED, b"")
+    assert swapped["HX-Redirect"] == "/login?next=/plugs/terms/knowledge"
+
+
+def test_a_viewer_is_offered_nothing_that_only_others_may_do(client: Client, owner: factories.Membership) -> None:
+    plug = plugs.create_plug(actor=owner.actor(), name="Terms")
+    plugs.upload_document(actor=owner.actor(), plug=plug, file=ContentFile(b"%PDF-1.4 broken"), filename="broken.pdf")
+    worker.run_pending()
+    viewer = factories.member(owner.organisation_id, "viewer")
+    for offered in (True, False):
+        shown = client.get("/dashboard").content.decode() + client.get("/plugs").content.decode()
+        words = ("Generate API key", "Generate key", "New plug", "/api-keys#create", "/plugs#new", "Fix: broken")
+        assert [word in shown for word in words] == [offered] * len(words)
+        client.force_login(viewer.user)
+
+
 def test_a_new_organisation_sees_its_credits_and_its_first_steps(client: Client, owner: factories.Membership) -> None:
     page = client.get("/dashboard").content.decode()
     assert "1,000<small>.000</small>" in page

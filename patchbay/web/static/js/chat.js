@@ -66,7 +66,7 @@ function finish(answer, data) {
 async function showBalance() {
   const balance = $("[data-balance]");
   const response = balance && (await fetch(balance.dataset.balance).catch(() => null));
-  if (response?.ok) balance.innerHTML = await response.text();
+  if (response?.ok && !response.redirected) balance.innerHTML = await response.text();
 }
 
 function setBusy(state) {

@@ -62,10 +62,10 @@ function explain(error) {
 
 async function showResult(id) {
   const response = await fetch(form.dataset.results + encodeURIComponent(id));
-  if (response.ok) result.innerHTML = await response.text();
+  if (response.ok && !response.redirected) result.innerHTML = await response.text();
   const balance = $("[data-balance]");
   const left = balance && (await fetch(balance.dataset.balance).catch(() => null));
-  if (left?.ok) balance.innerHTML = await left.text();
+  if (left?.ok && !left.redirected) balance.innerHTML = await left.text();
 }
 
 function setBusy(state) {
