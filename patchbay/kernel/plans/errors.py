@@ -2,13 +2,11 @@
 
 from patchbay.lib.errors import AppError
 
-UPGRADE_PATH = "/billing/plans"
-
 
 class PlanLimitError(AppError):
     """The organisation's plan does not include this, or not this many.
 
-    `extra` carries `entitlement`, `plan`, `limit` (absent for a feature) and `upgrade_url` for programs.
+    `extra` carries `entitlement`, `plan` and `limit` (absent for a feature) for programs.
     """
 
     status, code, title = 403, "plan_limit", "Your plan does not include this"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from patchbay.kernel.plans import catalogue, queries
 from patchbay.kernel.plans.contracts import ITEMS, PART_OF, PlanTerms, Rate
-from patchbay.kernel.plans.errors import UPGRADE_PATH, PlanLimitError
+from patchbay.kernel.plans.errors import PlanLimitError
 from patchbay.kernel.plans.models import Plan, PlanAssignment, PriceRate
 from patchbay.lib.errors import FieldError, InvalidError, NotFoundError
 from patchbay.lib.money import MAX_CREDITS, MICRO
@@ -36,8 +36,8 @@ def require(organisation_id: str, entitlement: str, *, used: int = 0) -> None:
 def _refusal(plan: PlanTerms, entitlement: str, message: str, **extra: int) -> PlanLimitError:
     return PlanLimitError(
         message,
-        next_step=f"Choose a larger plan at {UPGRADE_PATH}.",
-        extra={"entitlement": entitlement, "plan": plan.code, "upgrade_url": UPGRADE_PATH, **extra},
+        next_step="Ask whoever runs this Patchbay for a larger plan.",
+        extra={"entitlement": entitlement, "plan": plan.code, **extra},
     )
 
 

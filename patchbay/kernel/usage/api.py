@@ -83,8 +83,12 @@ RecordQuery = Query[RecordFilter]
 
 @router.get("/records", response=PageOut[RecordOut], summary="List usage records, newest first")
 def list_records(request: HttpRequest, paging: PagingQuery, filters: RecordQuery) -> dict[str, Any]:
+    """A key for one plug sees what that plug was asked."""
     organisation_id: str = request.actor.organisation_id  # type: ignore[attr-defined]
-    page = queries.list_records(organisation_id, limit=paging.limit, cursor=paging.cursor, **filters.dict())
+    wanted = filters.dict()
+    if own := request.auth.plug_id:  # type: ignore[attr-defined]
+        wanted["plug_id"] = own
+    page = queries.list_records(organisation_id, limit=paging.limit, cursor=paging.cursor, **wanted)
     return {"data": [_out(record) for record in page.data], "next_cursor": page.next_cursor}
 
 

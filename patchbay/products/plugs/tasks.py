@@ -1,5 +1,7 @@
 """Background work of plugs, by name."""
 
+from datetime import timedelta
+
 from patchbay.kernel.jobs import registry
 from patchbay.products.plugs.services import documents, indexing
 
@@ -14,3 +16,12 @@ def index_document(version_id: int) -> None:
 def drop_files(names: list[str]) -> None:
     """Delete the stored files of a plug that is gone."""
     documents.drop_files(names)
+
+
+@registry.task("plugs.sweep_files")
+def sweep_files() -> None:
+    """Delete stored files that no document came to have."""
+    documents.sweep_files()
+
+
+registry.schedule("plugs.sweep_files", every=timedelta(days=1))

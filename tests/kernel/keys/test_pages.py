@@ -55,7 +55,7 @@ def test_over_the_plans_limit_the_page_says_where_there_are_more(owner: Membersh
     assert answer.status_code == HTTPStatus.FORBIDDEN
     page = answer.content.decode()
     assert "The Free plan includes 2 API keys" in page
-    assert "/billing/plans" in page
+    assert "larger plan" in page
     assert 'value="Production VS Code"' in page
 
 

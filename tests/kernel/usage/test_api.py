@@ -47,6 +47,17 @@ def requests(rest: Rest, key: str, query: str = "") -> list[str]:
     return [record["request_id"] for record in page["data"]]
 
 
+def test_a_key_for_one_plug_sees_that_plugs_records_alone(rest: Rest, ledger_runtime: Runtime, owner: Actor) -> None:
+    plug_id = "plug_1"
+    narrow = factories.key(owner, plug_id=plug_id).secret
+    use(ledger_runtime, owner, "req_own", plug_id=plug_id)
+    use(ledger_runtime, owner, "req_other", plug_id="plug_2")
+    use(ledger_runtime, owner, "req_model", model="gpt")
+    assert requests(rest, narrow) == ["req_own"]
+    assert requests(rest, narrow, "?plug_id=plug_2") == ["req_own"]
+    assert len(requests(rest, factories.key(owner).secret)) == 3
+
+
 def test_a_record_says_what_was_used_and_what_it_cost(
     rest: Rest, ledger_runtime: Runtime, owner: Actor, key: str
 ) -> None:

@@ -102,7 +102,7 @@ class Door:
         if ask.head.unpriced:
             terms = leave_to_own(ask, terms)
         seconds = wanted_seconds(request.header(HEADER), terms.alias)
-        key = cache_key(ask) if seconds else None
+        key = cache_key(ask, terms.alias) if seconds else None
         if key is None:
             await self._call(request, visit, ask, terms, retry, None)
             return

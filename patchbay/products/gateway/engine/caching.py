@@ -59,8 +59,9 @@ def wanted_seconds(header: str | None, alias: ModelAlias) -> int:
     return 0 if text != "on" else alias.cache_seconds or 300
 
 
-def cache_key(ask: Ask) -> str | None:
-    """Return what an equal request shares: who asks, in which format, and the body whatever its spacing and order.
+def cache_key(ask: Ask, alias: ModelAlias) -> str | None:
+    """Return what an equal request shares: who asks, in which format, the body whatever its spacing and order, and
+    where the model leads, so that one that is led elsewhere answers anew.
 
     None for a request that goes on from what a provider stored: its answer depends on more than its body. None too for
     a body of which we cannot read every part, as a provider may: then nothing says what is equal.
@@ -72,7 +73,8 @@ def cache_key(ask: Ask) -> str | None:
         body = _sorted(msgspec.json.decode(ask.body))
     except UNREADABLE:
         return None
-    parts = (*_scope(caller), ask.wire.name.encode(), *(value for _, value in ask.passed), body)
+    targets = [f"{target.provider.id}/{target.model}".encode() for target in alias.targets]
+    parts = (*_scope(caller), ask.wire.name.encode(), *targets, *(value for _, value in ask.passed), body)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

@@ -20,7 +20,10 @@ _W = int(WINDOW_SECONDS)
 _ROUNDING = 0.01
 _NAMES = (b"plan", b"key")
 _WORDS = {
-    b"plan": ("Your plan allows", "Wait as long as Retry-After says, or choose a larger plan at /billing/plans."),
+    b"plan": (
+        "Your plan allows",
+        "Wait as long as Retry-After says, or ask whoever runs this Patchbay for a larger plan.",
+    ),
     b"key": ("This key allows", "Wait as long as Retry-After says, or raise the key's rate on the API keys page."),
 }
 T = TypeVar("T")

@@ -6,7 +6,8 @@ that links of old citations can say that the document was deleted; the answers t
 
 import contextlib
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
 
@@ -29,6 +30,10 @@ from patchbay.products.plugs.errors import PlugNotFoundError
 from patchbay.products.plugs.models import Document, DocumentVersion, Plug, Unit, VersionText
 from patchbay.products.plugs.queries import documents as queries
 from patchbay.products.plugs.services.plugs import require_may_change
+
+ORPHAN_AGE = timedelta(days=1)
+"""How old a stored file is that no upload under way can still be about to enter."""
+_FOLDER = "documents"
 
 
 def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str) -> Document:
@@ -107,6 +112,33 @@ def drop_files(names: Collection[str]) -> None:
         default_storage.delete(name)
 
 
+def sweep_files() -> int:
+    """Delete stored files that no document has had for ORPHAN_AGE; return how many.
+
+    A process that is killed between storing a file and entering it leaves one that no deletion would ever reach.
+    """
+    limit, swept = timezone.now() - ORPHAN_AGE, 0
+    for folder in _folders(_FOLDER, depth=2):
+        names = {f"{folder}/{name}" for name in default_storage.listdir(folder)[1]}
+        used = set(DocumentVersion.objects.filter(storage_name__in=names).values_list("storage_name", flat=True))
+        old = {name for name in names - used if default_storage.get_modified_time(name) < limit}
+        drop_files(old)
+        swept += len(old)
+    return swept
+
+
+def _folders(path: str, depth: int) -> Iterator[str]:
+    if not depth:
+        yield path
+        return
+    try:
+        names = default_storage.listdir(path)[0]
+    except FileNotFoundError:  # nothing was uploaded yet
+        return
+    for name in names:
+        yield from _folders(f"{path}/{name}", depth - 1)
+
+
 def _names(filename: str) -> tuple[str, str]:
     """Return the bare file name and the title it gives."""
     name = " ".join(PurePath(filename.replace("\0", "").replace("\\", "/")).name.split())[-200:]
@@ -133,7 +165,7 @@ def _sha256(file: File[Any]) -> str:
 
 def _store(file: File[Any], organisation_id: str, sha256: str) -> str:
     """Keep the file under its own hash, once for an organisation; outside the transaction, for it may be a network."""
-    name = f"documents/{organisation_id}/{sha256[:2]}/{sha256}"
+    name = f"{_FOLDER}/{organisation_id}/{sha256[:2]}/{sha256}"
     if default_storage.exists(name):
         return name
     file.seek(0)

@@ -74,7 +74,6 @@ document.addEventListener("input", (event) => {
     meter.dataset.v = level;
     $("b", meter).textContent = WORDS[level];
   }
-  if (event.target.matches("form[data-autosubmit] *")) event.target.form.requestSubmit();
 });
 
 document.addEventListener("change", (event) => {

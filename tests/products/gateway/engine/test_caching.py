@@ -1,15 +1,23 @@
 """The response cache: who shares an answer, for how long, and that equal requests at once ask the model once."""
 
 import asyncio
+import dataclasses
 import json
 
 import pytest
 from msgspec.structs import replace
 
 from patchbay.lib.errors import UnavailableError
-from patchbay.products.gateway.contracts import Caller, ModelAlias
+from patchbay.products.gateway.contracts import Caller, ModelAlias, ModelTarget, ProviderConfig
 from patchbay.products.gateway.engine.caching import ResponseCache, cache_key, wanted_seconds
+from patchbay.products.gateway.engine.contracts import Ask
 from tests.fakes.provider import ask
+
+ALIAS = ModelAlias("fake-model", ())
+
+
+def key_of(one: Ask, alias: ModelAlias = ALIAS) -> str | None:
+    return cache_key(one, alias)
 
 
 class Clock:
@@ -59,9 +67,9 @@ def test_a_request_has_the_first_word_and_its_alias_the_second(header: str | Non
 def test_spacing_and_order_make_no_difference_and_everything_else_does() -> None:
     one = ask(temperature=0.5)
     spaced = replace(one, body=json.dumps(dict(reversed(json.loads(one.body).items())), indent=2).encode())
-    assert cache_key(one) == cache_key(spaced)
+    assert key_of(one) == key_of(spaced)
     others = [ask(temperature=0.6), ask(temperature=0.5, stream=True), replace(one, passed=[(b"openai-beta", b"x")])]
-    assert len({cache_key(one), *map(cache_key, others)}) == 4
+    assert len({key_of(one), *map(key_of, others)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -73,16 +81,23 @@ def test_spacing_and_order_make_no_difference_and_everything_else_does() -> None
     ],
 )
 def test_nobody_shares_an_answer_across_organisations_environments_or_scopes(stranger: Caller) -> None:
-    assert cache_key(ask()) != cache_key(ask(caller=stranger))
+    assert key_of(ask()) != key_of(ask(caller=stranger))
 
 
 def test_a_body_that_cannot_be_read_as_a_whole_is_not_kept() -> None:
     one = ask()
-    assert cache_key(replace(one, body=one.body[:-1] + b', "seed": 1e999}')) is None
+    assert key_of(replace(one, body=one.body[:-1] + b', "seed": 1e999}')) is None
+
+
+def test_a_model_that_is_led_elsewhere_answers_anew() -> None:
+    here, there = (ProviderConfig(name, name, "openai", "https://x.example/v1", ()) for name in ("prov_1", "prov_2"))
+    led = [ModelAlias("fake-model", (ModelTarget("t", *to),)) for to in ((here, "a"), (here, "b"), (there, "a"))]
+    assert len({key_of(ask(), alias) for alias in led}) == 3
+    assert key_of(ask(), led[0]) == key_of(ask(), dataclasses.replace(led[0], cache_seconds=60))
 
 
 def test_members_of_one_organisation_share() -> None:
-    assert cache_key(ask()) == cache_key(ask(caller=Caller("org_1", 60, key_id="key_2")))
+    assert key_of(ask()) == key_of(ask(caller=Caller("org_1", 60, key_id="key_2")))
 
 
 async def test_an_answer_is_served_until_it_is_too_old() -> None:

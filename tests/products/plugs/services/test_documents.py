@@ -1,5 +1,7 @@
 """A document comes, answers, changes, fails and goes, and nothing is ever half there."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +270,23 @@ def test_a_file_that_is_deleted_elsewhere_while_it_is_uploaded_is_kept(
     latest = other.index(document).latest
     assert latest
     assert (latest.status, latest.error) == ("ready", "")
+
+
+def test_a_file_whose_upload_was_killed_before_it_was_entered_is_swept_a_day_later(desk: Desk, storage: Path) -> None:
+    desk.ready(LEASE)
+    [kept] = files(storage)
+    orphan, fresh = kept.with_name("a" * 64), kept.with_name("b" * 64)
+    for path in (orphan, fresh):
+        path.write_bytes(b"left behind")
+    days_ago = time.time() - 2 * 24 * 3600
+    for path in (orphan, kept):
+        os.utime(path, (days_ago, days_ago))
+    assert documents.sweep_files() == 1
+    assert set(files(storage)) == {kept, fresh}
+
+
+def test_sweeping_before_the_first_upload_finds_nothing(desk: Desk) -> None:
+    assert documents.sweep_files() == 0
 
 
 def test_a_document_deleted_while_it_is_read_stays_deleted(desk: Desk) -> None:
