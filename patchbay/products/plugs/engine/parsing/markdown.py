@@ -18,7 +18,6 @@ _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _ITEM = re.compile(r"([ \t]*)([-*+]|[0-9]{1,9}[.)])[ \t]+(.*)")
 _DELIMITER = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _QUOTE = re.compile(r"(?: {0,3}>[ ]?)+")
-_COMMENT = re.compile(r"<!--(?:(?!-->|<!--).)*+-->", re.DOTALL)
 
 _INLINE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)"), r"\1"),
@@ -37,10 +36,20 @@ _CODE = re.compile(r"`+([^`\n]+)`+")
 def parse(data: bytes) -> Parsed:
     """Parse a Markdown file."""
     reader = _Reader()
-    for line in _COMMENT.sub("", TextBudget().spend(decode(data))).split("\n"):
+    for line in _without_comments(TextBudget().spend(decode(data))).split("\n"):
         reader.feed(line)
     reader.close()
     return Parsed(reader.blocks)
+
+
+def _without_comments(text: str) -> str:
+    """Leave out `<!-- … -->`; one that is not closed before the next one opens is text. One look at each character."""
+    kept, at = [], 0
+    while (end := text.find("-->", at)) >= 0:
+        start = text.rfind("<!--", at, end)
+        kept.append(text[at : start if start >= 0 else end + 3])
+        at = end + 3
+    return "".join((*kept, text[at:]))
 
 
 def plain(text: str) -> str:
