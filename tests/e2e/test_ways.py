@@ -101,6 +101,27 @@ def _with_terms(site: Site) -> None:
     worker.run_pending()
 
 
+@pytest.mark.parametrize("width", [375, 1440])
+def test_a_members_role_is_saved_when_its_button_is_pressed_and_not_before(
+    site: Site, opened: Callable[..., Window], width: int
+) -> None:
+    editor = site.run(factories.member, site.owner.organisation_id, "editor")
+    window = opened(width)
+    page = window.sign_in()
+    window.go("/members")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    role = page.get_by_label(re.compile("Role of"))
+    role.press("ArrowDown")
+    expect(role).to_have_value("viewer")
+    page.get_by_role("button", name=re.compile("Save the role of")).click()
+    page.wait_for_load_state("networkidle")
+    expect(role).to_have_value("viewer")
+    assert [url.rpartition("/")[2] for url in sent] == ["role"], "sent once, by its button"
+    site.run(editor.refresh_from_db)
+    assert editor.role == "viewer"
+
+
 def test_the_keyboard_reaches_everything(opened: Callable[..., Window]) -> None:
     window = opened()
     page = window.sign_in()

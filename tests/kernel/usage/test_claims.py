@@ -29,6 +29,17 @@ def answer(live: Runtime, claim_id: str) -> None:
     live.writer.submit(Settlement(None, 0, record, claim_id, b'{"answer": 1}')).result(10)
 
 
+@pytest.fixture
+def abandoned_in_vain(ledger_runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    """A claim was given back while the database was away."""
+    ledger_runtime.heartbeat.stop()
+    first = claim()
+    with monkeypatch.context() as away:
+        away.setattr(QuerySet, "delete", Mock(side_effect=OperationalError("the database is away")))
+        services.abandon(first.id)
+    return ledger_runtime
+
+
 def test_a_retry_gets_the_first_answer(ledger_runtime: Runtime) -> None:
     first = claim()
     assert not first.is_replay
@@ -83,32 +94,18 @@ def test_a_process_that_is_late_keeps_its_claims_until_it_is_closed(ledger_runti
         ledger.check_open(late)
 
 
-def test_a_claim_that_could_not_be_given_back_is_as_soon_as_the_database_answers(
-    ledger_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger_runtime.heartbeat.stop()
-    first = claim()
-    with monkeypatch.context() as away:
-        away.setattr(QuerySet, "delete", Mock(side_effect=OperationalError("the database is away")))
-        services.abandon(first.id)
+def test_a_claim_that_could_not_be_given_back_is_as_soon_as_the_database_answers(abandoned_in_vain: Runtime) -> None:
     with pytest.raises(RequestInFlightError):
         claim()
-    ledger_runtime.heartbeat._beat()
+    abandoned_in_vain.heartbeat._beat()
     assert not claim().is_replay
 
 
-def test_a_claim_given_back_late_is_not_that_of_the_retry(
-    ledger_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger_runtime.heartbeat.stop()
-    first = claim()
-    with monkeypatch.context() as away:
-        away.setattr(QuerySet, "delete", Mock(side_effect=OperationalError("the database is away")))
-        services.abandon(first.id)
+def test_a_claim_given_back_late_is_not_that_of_the_retry(abandoned_in_vain: Runtime) -> None:
     dead = ledger.open_process()
     RequestClaim.objects.update(process_id=dead)
     ledger.close_process(dead)
     again = claim()
-    answer(ledger_runtime, again.id)
-    ledger_runtime.heartbeat._beat()
+    answer(abandoned_in_vain, again.id)
+    abandoned_in_vain.heartbeat._beat()
     assert claim() == Claim(again.id, b'{"answer": 1}')

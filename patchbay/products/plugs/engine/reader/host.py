@@ -30,10 +30,7 @@ _JOB = msgspec.msgpack.Decoder(Job)
 def main() -> None:
     """Serve jobs until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the whole group; the worker decides
-    for name in {
-        *_ENCODINGS,
-        *LEGACY.values(),
-    }:  # Python loads them from files on first use, which a child may not open
+    for name in {*_ENCODINGS, *LEGACY.values()}:  # loaded from files on first use, which a child may not open
         codecs.lookup(name)
     while select.select([0], [], [], IDLE_SECONDS)[0]:
         head = _read_exactly(LENGTH.size)
