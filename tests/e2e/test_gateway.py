@@ -24,13 +24,40 @@ def test_the_playground_streams_an_answer_and_says_what_it_cost(site: Site, open
     assert "/v1/chat/completions" in curl
     assert "It'\\''s me" in curl
     page.get_by_label("Message", exact=True).press("Control+Enter")
-    expect(page.locator("#answer")).to_have_text("Hello there, <b>Mara</b>.")
+    expect(page.locator("#answer .body")).to_have_text(["It's me", "Hello there, <b>Mara</b>."])
     expect(page.locator("#result")).to_contain_text("1 try")
     expect(page.locator("#result")).to_contain_text("1,200")
     expect(page.get_by_role("button", name="Send")).to_be_enabled()
     page.get_by_role("link", name="Open in the request log").click()
     expect(page.get_by_role("heading", name=OFFLINE_MODEL)).to_be_visible()
     expect(page.locator("#main").get_by_text("Mara Lindqvist")).to_be_visible()
+
+
+def test_the_playground_goes_on_from_what_was_said_until_it_is_started_over(
+    site: Site, opened: Callable[..., Window]
+) -> None:
+    site.says("Forty.")
+    window = opened(375)
+    page = window.sign_in()
+    window.go(f"/gateway/playground?model={OFFLINE_MODEL}")
+    message, answer = page.get_by_label("Message", exact=True), page.locator("#answer .body")
+    again = page.get_by_role("button", name="Start over")
+    expect(again).to_be_disabled()
+    message.fill("What is the fee?")
+    message.press("Control+Enter")
+    expect(answer).to_have_text(["What is the fee?", "Forty."])
+    expect(message).to_have_value("")
+    message.fill("Who pays it?")
+    with page.expect_request("**/playground/completions") as sent:
+        message.press("Control+Enter")
+    turns = [(turn["role"], turn["content"]) for turn in sent.value.post_data_json["messages"]]
+    assert turns == [("user", "What is the fee?"), ("assistant", "Forty."), ("user", "Who pays it?")]
+    expect(answer).to_have_count(4)
+    again.click()
+    expect(answer).to_have_count(0)
+    expect(message).to_be_focused()
+    expect(message).to_have_value("What is the fee?")
+    assert "Who pays" not in (page.get_by_role("button", name="Copy as curl").get_attribute("data-copy-text") or "")
 
 
 def test_a_refused_question_says_why_and_keeps_what_was_typed(site: Site, opened: Callable[..., Window]) -> None:

@@ -1,5 +1,5 @@
-// The playground: asks the chosen model, shows the answer as it is written, then what it used and cost.
-import { $ } from "./dom.js";
+// The playground: a conversation with the chosen model, each answer shown as it is written, then what it used and cost.
+import { $, $$ } from "./dom.js";
 import { events } from "./sse.js";
 
 const form = $("#playground");
@@ -7,46 +7,89 @@ const answer = $("#answer");
 const result = $("#result");
 const clock = $("[data-clock]");
 const stopper = $("[data-stop]", form);
+const restarter = $("[data-restart]", form);
+const hint = answer.innerHTML;
 let running = null;
+let turns = []; // what was said so far, as the request has it
 
 function body(stream) {
   const { model, system, message, max_tokens } = Object.fromEntries(new FormData(form));
-  const messages = [{ role: "user", content: message }];
+  const messages = [...turns, { role: "user", content: message }];
   if (system.trim()) messages.unshift({ role: "system", content: system });
   return { model, messages, max_tokens: Number(max_tokens), ...(stream ? { stream: true } : {}) };
 }
 
 async function ask() {
   const begun = performance.now();
+  const request = body(true);
+  const question = request.messages.at(-1).content;
   running = new AbortController();
   setBusy(true);
-  answer.textContent = "";
+  if (!turns.length) answer.replaceChildren();
+  for (const lost of $$("[data-lost]", answer)) lost.remove();
   result.replaceChildren();
+  const asked = show("me", "You", question);
+  const said = show("", request.model, "");
   try {
     const response = await fetch(form.dataset.completions, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body(true)),
+      body: JSON.stringify(request),
       signal: running.signal,
     });
     if (!response.ok) throw new Error((await response.json()).error.message);
-    await receive(response, begun);
+    await receive(response, said, begun);
+    keep(question, said.textContent);
     await showResult(response.headers.get("x-request-id"));
   } catch (error) {
+    for (const body of [asked, said]) body.parentElement.dataset.lost = ""; // the next question does not go on from it
     explain(error);
   }
   setBusy(false);
 }
 
-async function receive(response, begun) {
+// Adds a message to the log and returns what its words go into.
+function show(side, who, words) {
+  const message = document.createElement("div");
+  message.className = `msg ${side}`;
+  for (const [name, text] of [["who", who], ["body", words]]) {
+    const part = document.createElement("div");
+    part.className = name;
+    part.textContent = text;
+    message.append(part);
+  }
+  answer.append(message);
+  answer.scrollTop = answer.scrollHeight;
+  return message.lastChild;
+}
+
+async function receive(response, said, begun) {
   for await (const { data } of events(response)) {
     if (data.error) throw new Error(data.error.message);
     const piece = data.choices?.[0]?.delta?.content;
     if (!piece) continue;
-    if (!answer.textContent) clock.textContent = `First word after ${Math.round(performance.now() - begun)} ms`;
-    answer.append(piece);
+    if (!said.textContent) clock.textContent = `First word after ${Math.round(performance.now() - begun)} ms`;
+    said.append(piece);
     answer.scrollTop = answer.scrollHeight;
   }
+}
+
+function keep(question, said) {
+  if (said) turns.push({ role: "user", content: question }, { role: "assistant", content: said });
+  if (form.elements.message.value === question) form.elements.message.value = "";
+  keepCurl();
+}
+
+// The first question comes back, to be asked in other words or of another model.
+function restart() {
+  form.elements.message.value ||= turns[0].content;
+  turns = [];
+  answer.innerHTML = hint;
+  result.replaceChildren();
+  clock.textContent = "";
+  restarter.disabled = true;
+  form.elements.message.focus();
+  keepCurl();
 }
 
 // An answer that was stopped is read on by the server, or billed for what was written: the organisation's rules say.
@@ -74,6 +117,7 @@ function setBusy(state) {
   answer.setAttribute("aria-busy", state);
   $("[type=submit]", form).disabled = state;
   stopper.disabled = !state;
+  restarter.disabled = state || !turns.length;
   if (!state) running = null;
 }
 
@@ -103,4 +147,5 @@ form.addEventListener("keydown", (event) => {
 });
 form.addEventListener("input", keepCurl);
 stopper.addEventListener("click", () => running?.abort());
+restarter.addEventListener("click", restart);
 keepCurl();
