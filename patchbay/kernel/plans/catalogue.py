@@ -95,11 +95,12 @@ RATES: dict[str, tuple[int, int]] = {
 }
 
 # What a part of the tokens costs, as a share (numerator, denominator) of its whole's rate, until staff set a rate of
-# its own: so a new price of a prompt holds for all of it. A tenth for what was cached and five quarters for what was
-# written to the cache are what providers take.
+# its own: so a new price of a prompt holds for all of it. A tenth for what was cached, five quarters for what was
+# written to the cache and twice the prompt for what stays there for an hour are what providers take.
 SHARES: dict[str, tuple[int, int]] = {
     "cached_tokens": (1, 10),
     "cache_write_tokens": (5, 4),
+    "cache_write_1h_tokens": (2, 1),
     "audio_prompt_tokens": (1, 1),
     "image_tokens": (1, 1),
     "reasoning_tokens": (1, 1),

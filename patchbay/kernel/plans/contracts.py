@@ -79,13 +79,15 @@ class Quantities(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one metered act used, in whole units; a zero costs nothing.
 
     `prompt_tokens` counts the whole prompt and `completion_tokens` the whole answer, as in the OpenAI wire format; the
-    items that `PART_OF` names count parts of them. `cache_hits` are answers from the gateway's own cache.
-    `storage_byte_hours` is bytes × hours kept. A Struct, because one is made for every request.
+    items that `PART_OF` names count parts of them. Of what was written to a provider's cache, `cache_write_1h_tokens`
+    are kept there for an hour, `cache_write_tokens` for its usual minutes. `cache_hits` are answers from the gateway's
+    own cache. `storage_byte_hours` is bytes × hours kept. A Struct, because one is made for every request.
     """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     audio_prompt_tokens: int = 0
     image_tokens: int = 0
     completion_tokens: int = 0
@@ -100,9 +102,8 @@ class Quantities(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def __post_init__(self) -> None:
         if min(astuple(self)) < 0:
             raise ValueError("A quantity cannot be negative.")
-        if self.cached_tokens + self.cache_write_tokens + self.audio_prompt_tokens + self.image_tokens > (
-            self.prompt_tokens
-        ):
+        written = self.cache_write_tokens + self.cache_write_1h_tokens
+        if self.cached_tokens + written + self.audio_prompt_tokens + self.image_tokens > self.prompt_tokens:
             raise ValueError("Cached and other tokens are parts of the prompt tokens and cannot exceed them.")
         if self.reasoning_tokens + self.audio_completion_tokens > self.completion_tokens:
             raise ValueError("Reasoning and audio tokens are parts of the completion tokens and cannot exceed them.")
@@ -121,6 +122,7 @@ ITEMS = Quantities.__struct_fields__
 PART_OF = {
     "cached_tokens": "prompt_tokens",
     "cache_write_tokens": "prompt_tokens",
+    "cache_write_1h_tokens": "prompt_tokens",
     "audio_prompt_tokens": "prompt_tokens",
     "image_tokens": "prompt_tokens",
     "reasoning_tokens": "completion_tokens",
@@ -131,6 +133,9 @@ _PLACES = tuple((ITEMS.index(part), ITEMS.index(whole)) for part, whole in PART_
 _KINDS_OF = {
     whole: (whole, *(part for part, of in PART_OF.items() if of == whole)) for whole in dict.fromkeys(PART_OF.values())
 }
+
+_ASKED_BY_NAME = "cache_write_1h_tokens"
+"""No request has this item that does not ask for it, so others need not hold what it costs."""
 
 
 class Rate(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -175,14 +180,17 @@ class PriceList:
     model: str | None
     effective_from: datetime
     rates: Mapping[str, Rate]
-    _dearest: dict[str, Rate] = field(init=False, repr=False, compare=False)
-    """Of the parts of each whole and what is left of it, the rate of the dearest."""
+    _dearest: dict[tuple[str, bool], tuple[Rate, int]] = field(init=False, repr=False, compare=False)
+    """Of the parts of each whole and what is left of it, without and with what is asked for by name: the rate of the
+    dearest, and how many there are."""
 
     def __post_init__(self) -> None:
-        dearest = {
-            whole: max((self.rates[item] for item in items), key=lambda rate: Fraction(rate.amount_micro, rate.per))
-            for whole, items in _KINDS_OF.items()
-        }
+        dearest = {}
+        for whole, items in _KINDS_OF.items():
+            for named in (False, True):
+                rates = [self.rates[item] for item in items if named or item != _ASKED_BY_NAME]
+                rate = max(rates, key=lambda rate: Fraction(rate.amount_micro, rate.per))
+                dearest[whole, named] = rate, len(rates)
         object.__setattr__(self, "_dearest", dearest)
 
     def cost(self, quantities: Quantities) -> tuple[CostLine, ...]:
@@ -198,13 +206,16 @@ class PriceList:
         """Return the whole cost: the sum of the rounded lines, so that a bill adds up line by line."""
         return sum(line.cost_micro for line in self.cost(quantities))
 
-    def worst_micro(self, *, prompt_tokens: int, completion_tokens: int) -> int:
-        """Return the most that so many tokens can cost, of whatever kinds they turn out to be."""
+    def worst_micro(self, *, prompt_tokens: int, completion_tokens: int, cache_1h: bool = False) -> int:
+        """Return the most that so many tokens can cost, of whatever kinds they turn out to be.
+
+        `cache_1h`: the request may have its prompt kept for an hour, which providers do only where they are asked to.
+        """
         total = 0
         for whole, quantity in (("prompt_tokens", prompt_tokens), ("completion_tokens", completion_tokens)):
             if quantity:
-                # Each kind is a line that is rounded up on its own.
-                total += self._dearest[whole].cost_micro(quantity) + len(_KINDS_OF[whole]) - 1
+                rate, kinds = self._dearest[whole, cache_1h]
+                total += rate.cost_micro(quantity) + kinds - 1  # each kind is a line that is rounded up on its own
         return total
 
 

@@ -25,8 +25,9 @@ class CostLineOut(Schema):
 class RecordOut(Schema):
     """One metered act; `credits` is what it was charged. Tokens marked `estimated` were counted by no provider.
 
-    `prompt_tokens` and `completion_tokens` are the wholes; cached, written to the cache, audio and image tokens are
-    parts of the prompt, reasoning and audio ones of the completion. `cache_hits` is 1 for an answer from our cache.
+    `prompt_tokens` and `completion_tokens` are the wholes; cached, written to the cache (for an hour: apart), audio and
+    image tokens are parts of the prompt, reasoning and audio ones of the completion. `cache_hits` is 1 for an answer
+    from our cache.
     """
 
     id: str
@@ -41,6 +42,7 @@ class RecordOut(Schema):
     prompt_tokens: int
     cached_tokens: int
     cache_write_tokens: int
+    cache_write_1h_tokens: int
     audio_prompt_tokens: int
     image_tokens: int
     completion_tokens: int

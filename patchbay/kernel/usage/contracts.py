@@ -14,6 +14,7 @@ from patchbay.kernel.plans.contracts import CostLine
 Environment = Literal["live", "test"]
 RARER = (
     "cache_write_tokens",
+    "cache_write_1h_tokens",
     "audio_prompt_tokens",
     "image_tokens",
     "reasoning_tokens",
@@ -131,6 +132,7 @@ class RecordView:
     prompt_tokens: int
     cached_tokens: int
     cache_write_tokens: int
+    cache_write_1h_tokens: int
     audio_prompt_tokens: int
     image_tokens: int
     completion_tokens: int

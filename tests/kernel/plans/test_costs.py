@@ -36,6 +36,7 @@ counts = st.integers(min_value=0, max_value=10**15)
         (Quantities(prompt_tokens=1), 1_000),
         (Quantities(prompt_tokens=1_000, cached_tokens=1_000), MICRO // 10),
         (Quantities(prompt_tokens=1_000, cache_write_tokens=1_000), MICRO * 5 // 4),
+        (Quantities(prompt_tokens=1_000, cache_write_1h_tokens=1_000), 2 * MICRO),
         (Quantities(prompt_tokens=1_000, image_tokens=400, audio_prompt_tokens=600), 1 * MICRO),
         (Quantities(completion_tokens=1_000, reasoning_tokens=800, audio_completion_tokens=200), 2 * MICRO),
         (Quantities(cache_hits=1), 0),
@@ -100,6 +101,26 @@ def test_the_total_is_the_sum_of_its_rounded_lines(
     assert all(line.item in ITEMS and line.quantity > 0 for line in lines)
 
 
+@given(prompt=st.integers(0, 10**9), completion=st.integers(0, 10**9), data=st.data())
+def test_the_worst_covers_whatever_kinds_the_tokens_turn_out_to_be(
+    prompt: int, completion: int, data: st.DataObject
+) -> None:
+    left = {"prompt_tokens": prompt, "completion_tokens": completion}
+    parts = {}
+    for part, whole in PART_OF.items():
+        parts[part] = data.draw(st.integers(0, left[whole]), label=part)
+        left[whole] -= parts[part]
+    used = Quantities(prompt_tokens=prompt, completion_tokens=completion, **parts)
+    kept_an_hour = parts["cache_write_1h_tokens"] > 0
+    worst = PRICES.worst_micro(prompt_tokens=prompt, completion_tokens=completion, cache_1h=kept_an_hour)
+    assert PRICES.total_micro(used) <= worst
+
+
+def test_only_who_may_have_a_prompt_kept_for_an_hour_holds_what_that_costs() -> None:
+    assert PRICES.worst_micro(prompt_tokens=1_000, completion_tokens=0) // 1_000 == 1_250
+    assert PRICES.worst_micro(prompt_tokens=1_000, completion_tokens=0, cache_1h=True) // 1_000 == 2_000
+
+
 def test_quantities_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
         Quantities(completion_tokens=-1)
@@ -107,6 +128,8 @@ def test_quantities_that_cannot_be_are_refused() -> None:
         Quantities(prompt_tokens=1, cached_tokens=2)
     with pytest.raises(ValueError, match="Cached"):
         Quantities(prompt_tokens=3, cached_tokens=2, cache_write_tokens=2)
+    with pytest.raises(ValueError, match="Cached"):
+        Quantities(prompt_tokens=3, cache_write_tokens=2, cache_write_1h_tokens=2)
     with pytest.raises(ValueError, match="Reasoning"):
         Quantities(completion_tokens=3, reasoning_tokens=2, audio_completion_tokens=2)
 

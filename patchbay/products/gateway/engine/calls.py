@@ -37,7 +37,7 @@ from patchbay.products.gateway.engine.terms import Terms
 from patchbay.products.gateway.engine.upstream import Begun, Whole
 from patchbay.products.gateway.errors import ModelBrokenError, ModelTimeoutError
 from patchbay.products.gateway.wire.contracts import Asked, TokenUsage
-from patchbay.products.gateway.wire.reading import read_body
+from patchbay.products.gateway.wire.reading import may_ask_for_an_hour, read_body
 
 CALL_SECONDS = 600.0
 """The longest that an answer may take, whoever waits for it."""
@@ -138,6 +138,7 @@ class Call:
         self._free = ask.caller.is_test
         self._pays_itself = False
         self._limit: int | None = None
+        self._cache_1h = False
 
     # -- under way ----------------------------------------------------------------------------------------------
 
@@ -192,6 +193,7 @@ class Call:
             output = self._limit * head.choices
         if self._free:
             return
+        self._cache_1h = self._may_be_kept_an_hour()
         try:
             self._hold = await self._hold_for(prompt_bound, output)
         except (InsufficientCreditsError, CapReachedError):
@@ -199,10 +201,17 @@ class Call:
                 raise
             await self._hold_what_is_left(prompt_bound)
 
+    def _may_be_kept_an_hour(self) -> bool:
+        """Whether a provider may write the prompt to a cache for an hour: only Anthropic's format can ask for that."""
+        transports = map(self._engine.router.transport, self._terms.alias.targets)
+        return any("messages" in each.formats for each in transports) and may_ask_for_an_hour(self._ask.body)
+
     async def _hold_for(self, prompt_tokens: int, output_tokens: int) -> Any:
         more = self._engine.overruns.most(self._terms.alias.targets)
         amount = self._terms.prices.worst_micro(
-            prompt_tokens=prompt_tokens + more.prompt, completion_tokens=output_tokens + more.completion
+            prompt_tokens=prompt_tokens + more.prompt,
+            completion_tokens=output_tokens + more.completion,
+            cache_1h=self._cache_1h,
         )
         hold = await self._engine.meter.hold(self._ask.caller, amount)
         self._held_micro, self._bound = amount, Bound(prompt_tokens, output_tokens)

@@ -55,6 +55,8 @@ def _count_parts(model: str, usage: TokenUsage) -> None:
         TOKENS.inc(model, "cached", by=usage.cached)
     if usage.cache_write:
         TOKENS.inc(model, "cache_write", by=usage.cache_write)
+    if usage.cache_write_1h:
+        TOKENS.inc(model, "cache_write_1h", by=usage.cache_write_1h)
     if usage.reasoning:
         TOKENS.inc(model, "reasoning", by=usage.reasoning)
     if usage.image:

@@ -29,6 +29,7 @@ def quantities(usage: TokenUsage) -> Quantities:
         prompt_tokens=used.prompt,
         cached_tokens=used.cached,
         cache_write_tokens=used.cache_write,
+        cache_write_1h_tokens=used.cache_write_1h,
         audio_prompt_tokens=used.audio_prompt,
         image_tokens=used.image,
         completion_tokens=used.completion,
@@ -39,10 +40,12 @@ def quantities(usage: TokenUsage) -> Quantities:
 
 def rarer_counts(usage: TokenUsage) -> dict[str, int]:
     """Return the counts that a usage record keeps apart, without zeros."""
-    if not (usage.cache_write or usage.audio_prompt or usage.image or usage.reasoning or usage.audio_completion):
+    prompt_parts = usage.cache_write or usage.cache_write_1h or usage.audio_prompt or usage.image
+    if not (prompt_parts or usage.reasoning or usage.audio_completion):
         return {}
     named = {
         "cache_write_tokens": usage.cache_write,
+        "cache_write_1h_tokens": usage.cache_write_1h,
         "audio_prompt_tokens": usage.audio_prompt,
         "image_tokens": usage.image,
         "reasoning_tokens": usage.reasoning,

@@ -12,6 +12,7 @@ TOKEN_ITEMS = (
     "prompt_tokens",
     "cached_tokens",
     "cache_write_tokens",
+    "cache_write_1h_tokens",
     "audio_prompt_tokens",
     "image_tokens",
     "completion_tokens",

@@ -19,6 +19,7 @@ _NAMES = {
     "prompt_tokens": "input_mtok",
     "cached_tokens": "cache_read_mtok",
     "cache_write_tokens": "cache_write_mtok",
+    "cache_write_1h_tokens": "cache_write_1h_mtok",
     "audio_prompt_tokens": "input_audio_mtok",
     "image_tokens": "input_image_mtok",
     "completion_tokens": "output_mtok",
@@ -62,6 +63,8 @@ def find_vendor_price(model: str, *, vendor: str | None = None) -> VendorPrice:
         raise _unknown(model, vendor)
     dollars = {item: _base(price) for item, price in listed.items() if price is not None}
     dollars.setdefault("completion_tokens", Decimal(0))  # embeddings write nothing
+    if "cache_write_tokens" in dollars:  # who writes for minutes and names no price of an hour: Anthropic's terms
+        dollars.setdefault("cache_write_1h_tokens", dollars["prompt_tokens"] * 2)
     for part, whole in PART_OF.items():
         dollars.setdefault(part, dollars[whole])
     stepped = any(not isinstance(price, Decimal) for price in listed.values() if price is not None)

@@ -23,15 +23,16 @@ MAX_EVENT_BYTES = 4 * 1024 * 1024
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one call. `prompt` is all that the model read, `completion` all that it wrote; the rest are parts.
 
-    Of the prompt: `cached` was read from the provider's cache, `cache_write` was written to it, `audio_prompt` is
-    sound, `image` pictures. Of the completion: `reasoning` is thought, `audio_completion` sound. `estimated`: no
-    provider counted them, we did.
+    Of the prompt: `cached` was read from the provider's cache, `cache_write` was written to it, `cache_write_1h` for an
+    hour (and is no part of `cache_write`), `audio_prompt` is sound, `image` pictures. Of the completion: `reasoning` is
+    thought, `audio_completion` sound. `estimated`: no provider counted them, we did.
     """
 
     prompt: int
     completion: int
     cached: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
     audio_prompt: int = 0
     image: int = 0
     reasoning: int = 0
@@ -40,20 +41,19 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
 
     def sound(self) -> "TokenUsage":
         """Return it without negatives, no part larger than what is left of its whole."""
-        least = min(self.cached, self.cache_write, self.audio_prompt, self.image, self.reasoning, self.audio_completion)
-        read = self.cached + self.cache_write + self.audio_prompt + self.image
+        of_prompt = (self.cached, self.cache_write, self.cache_write_1h, self.audio_prompt, self.image)
+        read, least = sum(of_prompt), min(*of_prompt, self.reasoning, self.audio_completion)
         if least >= 0 and read <= self.prompt and self.reasoning + self.audio_completion <= self.completion:
             return self
         prompt, completion = max(0, self.prompt), max(0, self.completion)
-        cached, cache_write, audio_prompt, image = _parts(
-            prompt, (self.cached, self.cache_write, self.audio_prompt, self.image)
-        )
+        cached, cache_write, cache_write_1h, audio_prompt, image = _parts(prompt, of_prompt)
         reasoning, audio_completion = _parts(completion, (self.reasoning, self.audio_completion))
         return TokenUsage(
             prompt,
             completion,
             cached=cached,
             cache_write=cache_write,
+            cache_write_1h=cache_write_1h,
             audio_prompt=audio_prompt,
             image=image,
             reasoning=reasoning,

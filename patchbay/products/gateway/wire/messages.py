@@ -75,13 +75,22 @@ class _OutputDetails(msgspec.Struct, gc=False):
     thinking_tokens: int | None = None
 
 
+class _CacheCreation(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class Usage(msgspec.Struct, gc=False):
-    """A provider's count; what was read from or written to its cache stands beside `input_tokens`, not in it."""
+    """A provider's count; what was read from or written to its cache stands beside `input_tokens`, not in it.
+
+    `cache_creation` says for how long `cache_creation_input_tokens` were written.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
 
 
@@ -224,15 +233,29 @@ def to_usage(usage: Usage | None) -> TokenUsage | None:
     """Return the provider's own count, zeros too; None when it counted nothing."""
     if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
         return None
-    cached, cache_write = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    cached, (minutes, hour) = usage.cache_read_input_tokens or 0, _written(usage)
     details = usage.output_tokens_details
     return TokenUsage(
-        (usage.input_tokens or 0) + cached + cache_write,
+        (usage.input_tokens or 0) + cached + minutes + hour,
         usage.output_tokens or 0,
         cached=cached,
-        cache_write=cache_write,
+        cache_write=minutes,
+        cache_write_1h=hour,
         reasoning=(details.thinking_tokens or 0) if details else 0,
     ).sound()
+
+
+def _written(usage: Usage) -> tuple[int, int]:
+    """Return the tokens that were written to the cache for its usual five minutes, and those for an hour.
+
+    What the sum has above the breakdown, which the last count of a stream leaves out, was written for minutes.
+    """
+    kept = usage.cache_creation or _NOTHING_KEPT
+    minutes, hour = kept.ephemeral_5m_input_tokens or 0, kept.ephemeral_1h_input_tokens or 0
+    return max(minutes, (usage.cache_creation_input_tokens or 0) - hour), hour
+
+
+_NOTHING_KEPT = _CacheCreation()
 
 
 def _check(request: _Request) -> None:

@@ -53,6 +53,11 @@ def invalid(field: str, message: str) -> InvalidError:
     return InvalidError(f"{field}: {message}", fields=(FieldError(field, message),))
 
 
+def may_ask_for_an_hour(body: bytes) -> bool:
+    """Whether `"1h"`, Anthropic's word for a cache of an hour, may stand somewhere in a body, however it is written."""
+    return b'"1h"' in body or b"\\u0031" in body or b"\\u0068" in body
+
+
 def text_bytes(text: Any) -> int:
     """Return the UTF-8 bytes of a text; of anything else that a server put in its place, the bytes as JSON."""
     if isinstance(text, str):

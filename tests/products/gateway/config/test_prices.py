@@ -81,6 +81,7 @@ def test_the_catalogue_names_every_kind_of_token_and_falls_back_to_the_whole() -
     price = find_vendor_price("claude-sonnet-4-5", vendor="anthropic")
     assert price.dollars["cached_tokens"] < price.dollars["prompt_tokens"] < price.dollars["cache_write_tokens"]
     assert price.dollars["reasoning_tokens"] == price.dollars["completion_tokens"]
+    assert price.dollars["cache_write_1h_tokens"] == 2 * price.dollars["prompt_tokens"]
     assert price.has_steps
     assert price.context_tokens is not None
 

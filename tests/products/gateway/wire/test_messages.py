@@ -168,6 +168,22 @@ class TestWholeAnswer:
     def test_what_the_cache_read_and_wrote_is_part_of_the_prompt(self):
         assert self.read().usage == TokenUsage(40, 15, cached=10, cache_write=5, reasoning=4)
 
+    @pytest.mark.parametrize(
+        ("counted", "minutes", "hour"),
+        [
+            ({"cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3}}, 2, 3),
+            ({"cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 5}}, 0, 5),
+            ({"cache_creation": {"ephemeral_1h_input_tokens": 3}}, 2, 3),
+            ({"cache_creation": None}, 5, 0),
+            ({"cache_creation": {}}, 5, 0),
+            ({"cache_creation": {"ephemeral_1h_input_tokens": 3}, "cache_creation_input_tokens": None}, 0, 3),
+        ],
+    )
+    def test_what_is_kept_for_an_hour_is_counted_apart(self, counted, minutes, hour):
+        used = self.read(usage=START_USAGE | counted).usage
+        assert (used.cache_write, used.cache_write_1h) == (minutes, hour)
+        assert used.prompt == 25 + 10 + minutes + hour
+
     def test_a_reported_zero_is_a_zero(self):
         assert self.read(usage={"input_tokens": 0, "output_tokens": 0}).usage == TokenUsage(0, 0)
 
@@ -201,6 +217,15 @@ class TestStream:
         last = event("message_delta", delta={"stop_reason": "end_turn"}, usage={"input_tokens": 90, "output_tokens": 7})
         reader, _ = self.follow([START, last, STOP])
         assert reader.usage == TokenUsage(105, 7, cached=10, cache_write=5)
+
+    def test_what_is_kept_for_an_hour_is_told_at_the_start_or_at_the_end(self):
+        kept = {"cache_creation": {"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 4}}
+        early = event("message_start", message={"usage": START_USAGE | kept})
+        last = event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7})
+        late = event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7} | kept)
+        for stream in ([early, last, STOP], [START, late, STOP]):
+            reader, _ = self.follow(stream)
+            assert reader.usage == TokenUsage(40, 7, cached=10, cache_write=1, cache_write_1h=4)
 
     def test_a_cut_stream_counts_its_prompt_and_estimates_its_completion(self):
         reader, _ = self.follow([START, delta(0, type="text_delta", text="abcdefghi")])
