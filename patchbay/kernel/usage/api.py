@@ -23,7 +23,7 @@ class CostLineOut(Schema):
 
 
 class RecordOut(Schema):
-    """One metered act; `credits` is what it was charged. Tokens marked `estimated` were counted by no provider.
+    """One metered act; `credits` is what it was charged. Tokens marked `estimated` were counted by us, all or one side.
 
     `prompt_tokens` and `completion_tokens` are the wholes; cached, written to the cache (for an hour: apart), audio and
     image tokens are parts of the prompt, reasoning and audio ones of the completion. `cache_hits` is 1 for an answer

@@ -61,7 +61,7 @@ class CountDoor:
             outgoing = upstream.write(engine, ask, target, transport, None)
             answer = await upstream.send(transport, outgoing, key)
             until = time.monotonic() + CALL_SECONDS
-            return await upstream.read_whole(outgoing, answer, lambda: Asked(ask.head.model, "", 0), until)
+            return await upstream.read_whole(outgoing, answer, ask.body, lambda: Asked(ask.head.model, "", 0), until)
 
         place = await engine.router.run(terms.alias, ask.head, len(ask.body), attempt, [])
         place.succeed()

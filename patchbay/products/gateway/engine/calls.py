@@ -26,11 +26,11 @@ from patchbay.products.gateway.contracts import Keeper, ModelTarget, ProviderKey
 from patchbay.products.gateway.engine import upstream
 from patchbay.products.gateway.engine.caching import Kept, ResponseCache
 from patchbay.products.gateway.engine.contracts import Ask, Transport, Tries
+from patchbay.products.gateway.engine.counts import counted
 from patchbay.products.gateway.engine.local import LocalAnswer
 from patchbay.products.gateway.engine.metering import Charge, Meter
-from patchbay.products.gateway.engine.overruns import NOTHING, Bound, Overruns, credible
+from patchbay.products.gateway.engine.overruns import NOTHING, Bound, Overruns
 from patchbay.products.gateway.engine.pricing import Bill, bill_of
-from patchbay.products.gateway.engine.prompt_size import estimate
 from patchbay.products.gateway.engine.routing.router import Place, Router
 from patchbay.products.gateway.engine.stored import StoredAnswers
 from patchbay.products.gateway.engine.terms import Terms
@@ -235,12 +235,14 @@ class Call:
     async def _attempt_whole(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Whole:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
         answer = await upstream.send(transport, outgoing, key)
-        return await upstream.read_whole(outgoing, answer, self._asked, self._began + CALL_SECONDS)
+        until = self._began + CALL_SECONDS
+        return await upstream.read_whole(outgoing, answer, self._ask.body, self._asked, until)
 
     async def _attempt_stream(self, target: ModelTarget, transport: Transport, key: ProviderKey | None) -> Begun:
         outgoing = upstream.write(self._engine, self._ask, target, transport, self._limit)
         answer = await upstream.send(transport, outgoing, key)
-        return await upstream.begin_stream(outgoing, answer, self._asked, self._began + CALL_SECONDS)
+        until = self._began + CALL_SECONDS
+        return await upstream.begin_stream(outgoing, answer, self._ask.body, self._asked, until)
 
     def _asked(self) -> Asked:
         head = self._ask.head
@@ -329,7 +331,7 @@ class Call:
             self.final = reader.final()
         elif not self._cut:
             raise ModelBrokenError("The model's answer ended before it was whole; nothing was charged.", retry_after=1)
-        self._usage = credible(reader.usage) or estimate(self._ask.body, reader.produced_bytes())
+        self._usage = counted(reader.usage, self._ask.body, reader.produced_bytes())
 
     def client_left(self) -> None:
         """Say that nobody waits any more: by the organisation's rule, read on for a while or stop here."""
@@ -358,7 +360,7 @@ class Call:
             result = self._served.result
             if not isinstance(result, Whole):
                 raise RuntimeError("The stream has not ended.")
-            self._usage = credible(result.reading.usage) or estimate(self._ask.body, result.reading.produced_bytes)
+            self._usage = counted(result.reading.usage, self._ask.body, result.reading.produced_bytes)
         return self._usage
 
     @property

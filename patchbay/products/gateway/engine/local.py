@@ -15,6 +15,7 @@ from patchbay.products.gateway.engine.prompt_size import estimate
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Format, Target, TokenUsage
 from patchbay.products.gateway.wire.reading import text_bytes
+from patchbay.products.gateway.wire.translate.counts import as_chat
 
 _encode = msgspec.json.Encoder().encode
 _FORMATS: frozenset[Format] = frozenset(("chat",))
@@ -56,27 +57,14 @@ class Frame:
         return self._data({"choices": [choice]})
 
     def usage_event(self, usage: TokenUsage) -> bytes:
-        return self._data({"choices": [], "usage": shown(usage)})
+        return self._data({"choices": [], "usage": as_chat(usage)})
 
     def whole(self, text: str, finish_reason: str, usage: TokenUsage) -> bytes:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
-        return _encode(self._common | {"object": "chat.completion", "choices": [choice], "usage": shown(usage)})
+        return _encode(self._common | {"object": "chat.completion", "choices": [choice], "usage": as_chat(usage)})
 
     def _data(self, value: dict[str, Any]) -> bytes:
         return b"data: " + _encode(self._common | {"object": "chat.completion.chunk"} | value) + b"\n\n"
-
-
-def shown(usage: TokenUsage) -> dict[str, Any]:
-    """Return usage as a chat answer shows it."""
-    counted: dict[str, Any] = {
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cached},
-    }
-    if usage.estimated:
-        counted["estimated"] = True
-    return counted
 
 
 class ReadyAnswer:

@@ -3,6 +3,7 @@
 import email.utils
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ from patchbay.lib.http import (
 )
 from patchbay.products.gateway.contracts import ModelTarget, ProviderKey
 from patchbay.products.gateway.engine.contracts import Answer, Ask, LocalRequest, Outgoing, Transport
+from patchbay.products.gateway.engine.counts import counted
 from patchbay.products.gateway.engine.local import LocalTransport
 from patchbay.products.gateway.engine.routing.router import TryFailedError
 from patchbay.products.gateway.errors import (
@@ -124,13 +126,21 @@ async def send(transport: Transport, outgoing: Outgoing, key: ProviderKey | None
         answer.close()
 
 
-async def read_whole(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked], until: float) -> Whole:
-    """Read a whole answer, up to a moment of the monotonic clock, and bring it into the client's format."""
+async def read_whole(
+    outgoing: Outgoing, answer: Answer, request: bytes, asked: Callable[[], Asked], until: float
+) -> Whole:
+    """Read a whole answer, up to a moment of the monotonic clock, and bring it into the client's format.
+
+    `request` is the client's own body: a translated answer shows what is charged, so what its provider did not count
+    is counted for it.
+    """
     try:
         body = await answer.read(MAX_ANSWER_BYTES, until)
         reading = outgoing.wire.read_answer(body)
         if outgoing.translation is not None:
-            body = _encode(outgoing.translation.answer(read_answer_body(body), asked()))
+            usage = counted(reading.usage, request, reading.produced_bytes)
+            reading = replace(reading, usage=usage)
+            body = _encode(outgoing.translation.answer(read_answer_body(body), asked(), usage))
     except HttpError as error:
         raise failed(error) from error
     except ModelBrokenError as error:
@@ -140,10 +150,12 @@ async def read_whole(outgoing: Outgoing, answer: Answer, asked: Callable[[], Ask
     return Whole(body, reading, answer)
 
 
-async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], Asked], until: float) -> Begun:
+async def begin_stream(
+    outgoing: Outgoing, answer: Answer, request: bytes, asked: Callable[[], Asked], until: float
+) -> Begun:
     """Read a stream up to the first bytes that may leave, before a moment of the monotonic clock.
 
-    Until then another target can take over.
+    Until then another target can take over. `request` is the client's own body, as in `read_whole`.
     """
     begun = False
     try:
@@ -151,7 +163,7 @@ async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], A
             raise ModelBrokenError("The model provider did not stream its answer.")
         reader: StreamReader = outgoing.wire.reader(outgoing.head)
         if outgoing.translation is not None:
-            reader = TranslatedReader(reader, outgoing.translation, asked())
+            reader = TranslatedReader(reader, outgoing.translation, asked(), request)
         first = b""
         while not first and not reader.ended:
             if time.monotonic() > until:
@@ -175,19 +187,21 @@ async def begin_stream(outgoing: Outgoing, answer: Answer, asked: Callable[[], A
 
 
 class TranslatedReader:
-    """A stream of another format, read and given out in the client's."""
+    """A stream of another format, read and given out in the client's, with what is charged at its end."""
 
     stored: tuple[str, ...] = ()
     """Under the id that the client sees nothing is kept: that one is ours."""
 
-    def __init__(self, reader: StreamReader, translation: Translation, asked: Asked) -> None:
+    def __init__(self, reader: StreamReader, translation: Translation, asked: Asked, request: bytes) -> None:
         self.ended = False
         self._reader = reader
         self._events = translation.events(asked)
+        self._request = request
+        self._shown: TokenUsage | None = None
 
     @property
     def usage(self) -> TokenUsage | None:
-        return self._reader.usage
+        return self._shown or self._reader.usage
 
     def feed(self, chunk: bytes) -> bytes:
         events = self._reader.feed(chunk)
@@ -199,7 +213,9 @@ class TranslatedReader:
         self.ended = self._reader.ended
 
     def final(self) -> bytes:
-        return self._events.final(self._reader.final())
+        events = self._reader.final()
+        self._shown = counted(self._reader.usage, self._request, self._reader.produced_bytes())
+        return self._events.final(events, self._shown)
 
     def produced_bytes(self) -> int:
         return self._reader.produced_bytes()

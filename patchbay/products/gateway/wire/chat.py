@@ -11,7 +11,7 @@ import msgspec
 from patchbay.lib.errors import AppError
 from patchbay.products.gateway.wire import openai_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
-from patchbay.products.gateway.wire.following import EventReader, failed
+from patchbay.products.gateway.wire.following import EventReader, failed, later
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -87,6 +87,7 @@ class Usage(msgspec.Struct, gc=False):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
     prompt_cache_hit_tokens: int | None = None
@@ -213,25 +214,36 @@ class ChatReader(EventReader[_Chunk]):
     """Follows a chat stream; see `StreamReader`. Kept back is `[DONE]`, and with it whatever a server sends after it.
 
     Servers that end without `[DONE]` are whole once every choice has its finish reason: `stop` says so, and `final`
-    gives the client the `[DONE]` that its SDK waits for.
+    gives the client the `[DONE]` that its SDK waits for. What a server counted of a stream that was cut before that is
+    no more than it had written by then: `usage` is estimated by what came, if that is more.
     """
 
     stored: tuple[str, ...] = ()
-    __slots__ = ("_choices", "_done", "_finished", "_hide_usage", "usage")
+    __slots__ = ("_choices", "_done", "_finished", "_hide_usage", "_usage")
 
     def __init__(self, head: Head) -> None:
         super().__init__(find_nameless_data, _chunks, _spoken_bytes)
-        self.usage: TokenUsage | None = None
+        self._usage: Usage | None = None
         self._hide_usage = not head.include_usage
         self._choices = head.choices
         self._finished: set[int] = set()
         self._done = False
 
+    @property
+    def usage(self) -> TokenUsage | None:
+        usage = to_usage(self._usage)
+        if usage is None or self.ended or self._is_finished:
+            return usage
+        return usage.cut_at(self.produced_bytes())
+
+    @property
+    def _is_finished(self) -> bool:
+        return len(self._finished) >= self._choices
+
     def stop(self) -> None:
         """Read an event that lacked its blank line, then decide whether the answer is whole without `[DONE]`."""
         super().stop()
-        if len(self._finished) >= self._choices:
-            self.ended = True
+        self.ended = self.ended or self._is_finished
 
     def final(self) -> bytes:
         return super().final() + (b"" if self._done else DONE_EVENT)
@@ -248,7 +260,7 @@ class ChatReader(EventReader[_Chunk]):
         if said.usage is not None or said.error is not None or said.object == "error":
             if said.usage is None or said.error is not None:
                 raise failed()
-            self.usage = to_usage(said.usage) or self.usage
+            self._usage = later(self._usage, said.usage)
             if not said.choices and self._hide_usage:
                 return b""
         for choice in said.choices or ():
@@ -273,10 +285,10 @@ def _is_error(event: bytes) -> bool:
 
 def to_usage(usage: Usage | None) -> TokenUsage | None:
     """Return the provider's own count, zeros too; None when it counted nothing."""
-    if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
+    if usage is None:
         return None
     prompt, completion = usage.prompt_tokens_details or _NO_PROMPT, usage.completion_tokens_details or _NO_COMPLETION
-    return TokenUsage(
+    counted = TokenUsage(
         usage.prompt_tokens or 0,
         usage.completion_tokens or 0,
         cached=prompt.cached_tokens or usage.prompt_cache_hit_tokens or 0,
@@ -286,7 +298,8 @@ def to_usage(usage: Usage | None) -> TokenUsage | None:
         reasoning=completion.reasoning_tokens or 0,
         audio_completion=completion.audio_tokens or 0,
         estimated=usage.estimated,
-    ).sound()
+    )
+    return counted.of_sides(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
 
 
 _NO_PROMPT, _NO_COMPLETION = _PromptDetails(), _CompletionDetails()

@@ -11,7 +11,9 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from patchbay.kernel.plans.contracts import BYTES_PER_TOKEN
 from patchbay.lib.errors import AppError, InvalidError
+from patchbay.lib.money import ceil_div
 
 Format = Literal["chat", "responses", "messages", "embeddings", "count_tokens"]
 Body = dict[str, Any]
@@ -25,7 +27,8 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
 
     Of the prompt: `cached` was read from the provider's cache, `cache_write` was written to it, `cache_write_1h` for an
     hour (and is no part of `cache_write`), `audio_prompt` is sound, `image` pictures. Of the completion: `reasoning` is
-    thought, `audio_completion` sound. `estimated`: no provider counted them, we did.
+    thought, `audio_completion` sound. `estimated`: no provider counted them, or one side of them: we did. `lacks` names
+    the side that its provider left out; until it is estimated there is as much of it as its parts.
     """
 
     prompt: int
@@ -38,6 +41,7 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
     reasoning: int = 0
     audio_completion: int = 0
     estimated: bool = False
+    lacks: Literal["", "prompt", "completion"] = ""
 
     def sound(self) -> "TokenUsage":
         """Return it without negatives, no part larger than what is left of its whole."""
@@ -59,7 +63,32 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
             reasoning=reasoning,
             audio_completion=audio_completion,
             estimated=self.estimated,
+            lacks=self.lacks,
         )
+
+    def cut_at(self, produced_bytes: int) -> "TokenUsage":
+        """Return it for a stream that was cut: a completion of at least what came, which is a count of ours."""
+        completion = max(self.completion, ceil_div(produced_bytes, BYTES_PER_TOKEN))
+        lacks = "" if self.lacks == "completion" else self.lacks
+        return msgspec.structs.replace(self, completion=completion, estimated=True, lacks=lacks)
+
+    def of_sides(self, prompt: int | None, completion: int | None, total: int | None = None) -> "TokenUsage | None":
+        """Return it made sound, where its provider told these; None where it counted neither side.
+
+        A side that it left out is what its total has above the other, if anything.
+        """
+        if prompt is not None and completion is not None:
+            return self.sound()
+        if prompt is not None:
+            rest, parts = (total or 0) - prompt, self.reasoning + self.audio_completion
+            whole, lacks = max(rest, parts), "" if rest > 0 else "completion"
+            return msgspec.structs.replace(self, completion=whole, lacks=lacks).sound()
+        if completion is not None:
+            rest = (total or 0) - completion
+            parts = self.cached + self.cache_write + self.cache_write_1h + self.audio_prompt + self.image
+            whole, lacks = max(rest, parts), "" if rest > 0 else "prompt"
+            return msgspec.structs.replace(self, prompt=whole, lacks=lacks).sound()
+        return None
 
 
 def _parts(whole: int, parts: tuple[int, ...]) -> list[int]:
@@ -142,7 +171,8 @@ class StreamReader(Protocol):
 
     @property
     def usage(self) -> TokenUsage | None:
-        """What the provider counted; None as long as it counted nothing. Of a cut stream it may be `estimated`."""
+        """What the provider counted; None as long as it counted nothing. Of a cut stream it may be `estimated`, and
+        one side may lack."""
         ...
 
     @property
@@ -201,8 +231,8 @@ class EventTranslator(Protocol):
 
     def feed(self, events: bytes) -> bytes: ...
 
-    def final(self, events: bytes) -> bytes:
-        """Translate the events that ended the upstream's answer; returns those that end ours."""
+    def final(self, events: bytes, usage: TokenUsage) -> bytes:
+        """Translate the events that ended the upstream's answer; returns those that end ours, with what is charged."""
         ...
 
 
@@ -223,13 +253,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One cell of the table: requests go one way, answers come back the other.
+    """One cell of the table: requests go one way, answers come back the other, showing the usage that is charged.
 
     `request` raises UnsupportedError for what the other format cannot say.
     """
 
     request: Callable[[Body], Body]
-    answer: Callable[[Body, Asked], Body]
+    answer: Callable[[Body, Asked, TokenUsage], Body]
     events: Callable[[Asked], EventTranslator]
 
 

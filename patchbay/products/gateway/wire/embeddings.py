@@ -20,7 +20,10 @@ class _Request(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
+    """A provider's count; some have nothing but a total, which is of the prompt alone."""
+
     prompt_tokens: int | None = None
+    total_tokens: int | None = None
 
 
 class _Embedding(msgspec.Struct, gc=False):
@@ -60,9 +63,9 @@ class EmbeddingsWire:
     def read_answer(self, body: bytes) -> WholeAnswer:
         """Read an answer's usage."""
         answer = decode_answer(_answers, body)
-        counted = answer.usage is not None and answer.usage.prompt_tokens is not None
-        prompt = (answer.usage.prompt_tokens or 0) if answer.usage else 0
-        return WholeAnswer(TokenUsage(prompt, 0).sound() if counted else None, 0)
+        usage = answer.usage or _Usage()
+        prompt = usage.total_tokens if usage.prompt_tokens is None else usage.prompt_tokens
+        return WholeAnswer(None if prompt is None else TokenUsage(prompt, 0).sound(), 0)
 
     def reader(self, head: Head) -> StreamReader:
         raise RuntimeError("Embeddings are not streamed.")

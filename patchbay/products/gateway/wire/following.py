@@ -11,6 +11,7 @@ from patchbay.products.gateway.wire.reading import UNREADABLE, decode_answer
 from patchbay.products.gateway.wire.sse import EventCutter, Kept, read_data
 
 E = TypeVar("E")
+U = TypeVar("U", bound=msgspec.Struct)
 
 
 class EventReader(ABC, Generic[E]):
@@ -74,6 +75,16 @@ class EventReader(ABC, Generic[E]):
         self.ended = True
         self._final = event
         return b""
+
+
+def later(before: U | None, now: U) -> U:
+    """Return the newer of two counts of one stream: it is cumulative, and leaves out what has not changed."""
+    if before is None:
+        return now
+    for name in now.__struct_fields__:
+        if (value := getattr(now, name)) is not None:
+            setattr(before, name, value)
+    return before
 
 
 def failed() -> ModelBrokenError:

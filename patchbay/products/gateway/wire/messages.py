@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 
 from patchbay.lib.errors import AppError
-from patchbay.lib.money import ceil_div
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire import anthropic_errors
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
-from patchbay.products.gateway.wire.following import EventReader, failed
+from patchbay.products.gateway.wire.following import EventReader, failed, later
 from patchbay.products.gateway.wire.reading import (
     UNREADABLE,
     decode_answer,
@@ -24,8 +23,6 @@ from patchbay.products.gateway.wire.reading import (
 )
 from patchbay.products.gateway.wire.sse import find_named_data, write_event
 
-BYTES_PER_TOKEN = 4
-"""For what was written but never counted, because the stream was cut."""
 _MEASURED_BLOCKS = frozenset({"text", "tool_use", "thinking", "redacted_thinking", "search_result"})
 """Blocks whose tokens their bytes bound."""
 _PLAIN_VALUES: dict[str, tuple[str, ...]] = {
@@ -92,6 +89,7 @@ class Usage(msgspec.Struct, gc=False):
     cache_creation_input_tokens: int | None = None
     cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
+    estimated: bool = False
 
 
 class _Said(msgspec.Struct, gc=False):
@@ -198,10 +196,7 @@ class MessagesReader(EventReader[_Event]):
     @property
     def usage(self) -> TokenUsage | None:
         usage = to_usage(self._usage)
-        if usage is None or self._counted:
-            return usage
-        written = max(usage.completion, ceil_div(self.produced_bytes(), BYTES_PER_TOKEN))
-        return msgspec.structs.replace(usage, completion=written, estimated=True)
+        return usage if usage is None or self._counted else usage.cut_at(self.produced_bytes())
 
     def _pass(self, event: bytes, said: _Event) -> bytes:
         match said.type:
@@ -210,7 +205,7 @@ class MessagesReader(EventReader[_Event]):
             case "message_start" if said.message is not None:
                 self._usage = said.message.usage
             case "message_delta" if said.usage is not None:
-                self._usage = _later(self._usage, said.usage)
+                self._usage = later(self._usage, said.usage)
                 self._counted = self._counted or said.usage.output_tokens is not None
             case "message_stop":
                 return self._end(event)
@@ -219,30 +214,22 @@ class MessagesReader(EventReader[_Event]):
         return event
 
 
-def _later(before: Usage | None, now: Usage) -> Usage:
-    """Return the newer count: it is cumulative, and leaves out what has not changed."""
-    if before is None:
-        return now
-    for name in Usage.__struct_fields__:
-        if (value := getattr(now, name)) is not None:
-            setattr(before, name, value)
-    return before
-
-
 def to_usage(usage: Usage | None) -> TokenUsage | None:
     """Return the provider's own count, zeros too; None when it counted nothing."""
-    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
+    if usage is None:
         return None
     cached, (minutes, hour) = usage.cache_read_input_tokens or 0, _written(usage)
     details = usage.output_tokens_details
-    return TokenUsage(
+    counted = TokenUsage(
         (usage.input_tokens or 0) + cached + minutes + hour,
         usage.output_tokens or 0,
         cached=cached,
         cache_write=minutes,
         cache_write_1h=hour,
         reasoning=(details.thinking_tokens or 0) if details else 0,
-    ).sound()
+        estimated=usage.estimated,
+    )
+    return counted.of_sides(usage.input_tokens, usage.output_tokens)
 
 
 def _written(usage: Usage) -> tuple[int, int]:

@@ -98,6 +98,8 @@ class Usage(msgspec.Struct, gc=False):
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+    total_tokens: int | None = None
+    estimated: bool = False
     input_tokens_details: _InputDetails | None = None
     output_tokens_details: _OutputDetails | None = None
 
@@ -271,16 +273,18 @@ def _spoken_bytes(data: bytes) -> int:
 
 def to_usage(usage: Usage | None) -> TokenUsage | None:
     """Return the provider's own count, zeros too; None when it counted nothing."""
-    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
+    if usage is None:
         return None
     prompt, completion = usage.input_tokens_details, usage.output_tokens_details
-    return TokenUsage(
+    counted = TokenUsage(
         usage.input_tokens or 0,
         usage.output_tokens or 0,
         cached=(prompt.cached_tokens or 0) if prompt else 0,
         cache_write=(prompt.cache_write_tokens or 0) if prompt else 0,
         reasoning=(completion.reasoning_tokens or 0) if completion else 0,
-    ).sound()
+        estimated=usage.estimated,
+    )
+    return counted.of_sides(usage.input_tokens, usage.output_tokens, usage.total_tokens)
 
 
 def _check(request: _Request) -> None:

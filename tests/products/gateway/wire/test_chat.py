@@ -213,6 +213,24 @@ class TestStream:
         reader, _ = self.follow([chunk({"content": "a"}, usage=USAGE | {"completion_tokens": 1}), USAGE_EVENT, DONE])
         assert reader.usage == TokenUsage(9, 4)
 
+    def test_a_count_in_two_parts_is_put_together(self):
+        first = chunk({"content": "a"}, usage={"prompt_tokens": 9})
+        reader, _ = self.follow([first, chunk(finish="stop", usage={"completion_tokens": 4}), DONE])
+        assert reader.usage == TokenUsage(9, 4)
+
+    def test_a_count_from_before_the_cut_is_no_count_of_what_came_after_it(self):
+        first = chunk({"content": "a"}, usage={"prompt_tokens": 9, "completion_tokens": 0})
+        reader, _ = self.follow([first, chunk({"content": "bcdefghi"})])
+        assert not reader.ended
+        assert reader.usage == TokenUsage(9, 3, estimated=True)
+
+    def test_a_count_that_came_after_the_finish_reason_stands_though_the_stream_was_cut(self):
+        reader = WIRE.reader(Head("m", stream=True))
+        for part in (chunk({"content": "abcdefghi"}), chunk(finish="stop"), USAGE_EVENT):
+            reader.feed(part)
+        assert not reader.ended
+        assert reader.usage == TokenUsage(9, 4)
+
     def test_without_usage_what_was_written_is_counted(self):
         call = {"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": '{"a"'}}]}
         reader, _ = self.follow([*STREAM, chunk(call), chunk({"reasoning_content": "so"}, index=1), DONE])

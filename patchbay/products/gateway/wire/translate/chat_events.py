@@ -10,13 +10,12 @@ from patchbay.products.gateway.wire.sse import DONE_DATA, cut_events, read_data
 class FromChatEvents(ABC):
     """The part of an `EventTranslator` that is the same whatever a chat stream is translated to.
 
-    Of several choices the first is told: the other formats have no more. `_usage` is the last that the stream counted.
+    Of several choices the first is told: the other formats have no more.
     """
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._begun = False
-        self._usage: Body | None = None
 
     def feed(self, events: bytes) -> bytes:
         """Translate whole events of a chat stream."""
@@ -29,7 +28,6 @@ class FromChatEvents(ABC):
         if data == DONE_DATA:
             return b""
         chunk = read_answer_body(data)
-        self._usage = chunk.get("usage") or self._usage
         said = self._begin()
         for choice in chunk.get("choices") or ():
             if choice.get("index", 0) == 0:

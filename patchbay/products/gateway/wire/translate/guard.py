@@ -4,15 +4,15 @@ import contextlib
 from collections.abc import Iterator
 
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, Body, EventTranslator, Translation
+from patchbay.products.gateway.wire.contracts import Asked, Body, EventTranslator, TokenUsage, Translation
 
 
 def guard(translation: Translation) -> Translation:
     """Return the translation with ModelBrokenError for an answer or event that lacks what its format promises."""
 
-    def answer(body: Body, asked: Asked) -> Body:
+    def answer(body: Body, asked: Asked, usage: TokenUsage) -> Body:
         with _broken():
-            return translation.answer(body, asked)
+            return translation.answer(body, asked, usage)
 
     return Translation(translation.request, answer, lambda asked: _Guarded(translation.events(asked)))
 
@@ -25,9 +25,9 @@ class _Guarded:
         with _broken():
             return self._translator.feed(events)
 
-    def final(self, events: bytes) -> bytes:
+    def final(self, events: bytes, usage: TokenUsage) -> bytes:
         with _broken():
-            return self._translator.final(events)
+            return self._translator.final(events, usage)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from openai.types.chat import ChatCompletion
 
 from patchbay.lib.errors import InvalidError
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, UnsupportedError
+from patchbay.products.gateway.wire.contracts import Asked, TokenUsage, UnsupportedError
 from patchbay.products.gateway.wire.sse import write_event
 from patchbay.products.gateway.wire.table import find_translation
 from patchbay.products.gateway.wire.translate.chat_to_messages.request import JSON_SENTENCE
@@ -291,6 +291,7 @@ MESSAGE = {
         "output_tokens_details": {"thinking_tokens": 4},
     },
 }
+COUNT = TokenUsage(40, 15, cached=10, cache_write=5, reasoning=4)
 USAGE = {
     "prompt_tokens": 40,
     "completion_tokens": 15,
@@ -340,7 +341,7 @@ STOP = write_event("message_stop", {"type": "message_stop"})
 
 class TestAnswer:
     def test_a_whole_answer(self):
-        answer = TRANSLATION.answer(MESSAGE, ASKED)
+        answer = TRANSLATION.answer(MESSAGE, ASKED, COUNT)
         ChatCompletion.model_validate(answer)
         assert (answer["id"], answer["model"], answer["created"]) == ("chatcmpl-1", "fast", 1_700_000_000)
         assert answer["usage"] == USAGE
@@ -370,26 +371,26 @@ class TestAnswer:
         ],
     )
     def test_why_it_ended(self, reason, finish):
-        answer = TRANSLATION.answer(MESSAGE | {"stop_reason": reason}, ASKED)
+        answer = TRANSLATION.answer(MESSAGE | {"stop_reason": reason}, ASKED, COUNT)
         assert answer["choices"][0]["finish_reason"] == finish
 
     def test_an_answer_of_tools_alone_has_no_content(self):
-        answer = TRANSLATION.answer(MESSAGE | {"content": MESSAGE["content"][3:]}, ASKED)
+        answer = TRANSLATION.answer(MESSAGE | {"content": MESSAGE["content"][3:]}, ASKED, COUNT)
         assert answer["choices"][0]["message"]["content"] is None
 
     @pytest.mark.parametrize("content", [None, [{"type": "text"}], ["text"], [{"type": "tool_use", "id": "x"}]])
     def test_an_answer_that_lacks_what_it_must_have_is_broken(self, content):
         with pytest.raises(ModelBrokenError):
-            TRANSLATION.answer(MESSAGE | {"content": content}, ASKED)
+            TRANSLATION.answer(MESSAGE | {"content": content}, ASKED, COUNT)
 
 
 class TestStream:
     def translate(self, asked=ASKED, stream=STREAM):
         events = TRANSLATION.events(asked)
-        return b"".join(events.feed(event) for event in stream) + events.final(STOP)
+        return b"".join(events.feed(event) for event in stream) + events.final(STOP, COUNT)
 
     def test_folded_it_is_the_whole_answer(self):
-        whole = without_nulls(TRANSLATION.answer(MESSAGE, ASKED)) | {"object": "chat.completion"}
+        whole = without_nulls(TRANSLATION.answer(MESSAGE, ASKED, COUNT)) | {"object": "chat.completion"}
         assert fold_chat(self.translate()) == whole
 
     def test_its_order(self):
@@ -417,7 +418,7 @@ class TestStream:
 
     def test_events_that_come_together_are_translated_the_same(self):
         events = TRANSLATION.events(ASKED)
-        assert events.feed(b"".join(STREAM)) + events.final(STOP) == self.translate()
+        assert events.feed(b"".join(STREAM)) + events.final(STOP, COUNT) == self.translate()
 
     def test_an_event_that_lacks_what_it_must_have_is_broken(self):
         with pytest.raises(ModelBrokenError):

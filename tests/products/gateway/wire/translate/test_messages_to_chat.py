@@ -7,7 +7,7 @@ from anthropic.types import Message
 
 from patchbay.lib.errors import InvalidError
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, Head, Target, UnsupportedError
+from patchbay.products.gateway.wire.contracts import Asked, Head, Target, TokenUsage, UnsupportedError
 from patchbay.products.gateway.wire.sse import DONE_EVENT, write_data
 from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
 from tests.products.gateway.wire.folding import fold_messages, read_events
@@ -231,6 +231,7 @@ USAGE = {
     "prompt_tokens_details": {"cached_tokens": 10, "cache_write_tokens": 5},
     "completion_tokens_details": {"reasoning_tokens": 4},
 }
+COUNT = TokenUsage(40, 15, cached=10, cache_write=5, reasoning=4)
 CALLS = [
     {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
     {"id": "call_2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
@@ -287,10 +288,10 @@ STREAM = [
 class TestAnswer:
     def answer(self, finish="stop", **message):
         choice = {"index": 0, "message": {"role": "assistant", "content": "A"} | message, "finish_reason": finish}
-        return TRANSLATION.answer(COMPLETION | {"choices": [choice]}, ASKED)
+        return TRANSLATION.answer(COMPLETION | {"choices": [choice]}, ASKED, COUNT)
 
     def test_a_whole_answer(self):
-        answer = TRANSLATION.answer(COMPLETION, ASKED)
+        answer = TRANSLATION.answer(COMPLETION, ASKED, COUNT)
         Message.model_validate(answer)
         assert answer == {
             "id": "msg_1",
@@ -340,16 +341,16 @@ class TestAnswer:
     @pytest.mark.parametrize("choices", [[], [{}], [{"message": {"tool_calls": [{}]}}], None])
     def test_an_answer_that_lacks_what_it_must_have_is_broken(self, choices):
         with pytest.raises(ModelBrokenError):
-            TRANSLATION.answer(COMPLETION | {"choices": choices}, ASKED)
+            TRANSLATION.answer(COMPLETION | {"choices": choices}, ASKED, COUNT)
 
 
 class TestStream:
     def translate(self, stream=STREAM):
         events = TRANSLATION.events(ASKED)
-        return b"".join(events.feed(event) for event in stream) + events.final(DONE_EVENT)
+        return b"".join(events.feed(event) for event in stream) + events.final(DONE_EVENT, COUNT)
 
     def test_folded_it_is_the_whole_answer(self):
-        assert fold_messages(self.translate()) == TRANSLATION.answer(COMPLETION, ASKED)
+        assert fold_messages(self.translate()) == TRANSLATION.answer(COMPLETION, ASKED, COUNT)
 
     def test_its_order(self):
         block = ["content_block_start", "content_block_delta", "content_block_stop"]
@@ -368,12 +369,11 @@ class TestStream:
 
     def test_events_that_come_together_are_translated_the_same(self):
         events = TRANSLATION.events(ASKED)
-        assert events.feed(b"".join(STREAM)) + events.final(DONE_EVENT) == self.translate()
+        assert events.feed(b"".join(STREAM)) + events.final(DONE_EVENT, COUNT) == self.translate()
 
     def test_an_answer_without_a_word_is_whole_too(self):
         message = fold_messages(self.translate([chunk({"role": "assistant"}, "stop")]))
         assert (message["content"], message["stop_reason"]) == ([], "end_turn")
-        assert message["usage"]["output_tokens"] == 0
 
     def test_thought_with_its_signature_survives(self):
         thought = {"type": "thinking", "thinking": "hm", "signature": "s"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from patchbay.lib.errors import BadRequestError, InvalidError
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, Target
+from patchbay.products.gateway.wire.contracts import Asked, Target, TokenUsage
 from patchbay.products.gateway.wire.sse import DONE_EVENT, write_data, write_event
 from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
 from tests.products.gateway.wire.folding import fold_chat, fold_messages, fold_responses, without_nulls
@@ -182,7 +182,7 @@ def follow(translation, spoken, stream, cuts, asked, request=b""):
     parts = [stream[start:end] for start, end in zip([0, *places], [*places, len(stream)], strict=True)]
     said = b"".join(events.feed(reader.feed(part)) for part in parts)
     assert reader.ended
-    return said + events.final(reader.final()), reader.usage
+    return said + events.final(reader.final(), reader.usage), reader.usage
 
 
 ASKED = Asked("fast", "resp_1", 1_700_000_000, include_usage=True, request={"model": "fast", "input": "?"})
@@ -195,7 +195,7 @@ class TestAnswers:
     def test_a_chat_stream_told_as_messages(self, completion, cuts):
         whole, stream = completion
         said, usage = follow(TO_CHAT, "chat", stream, cuts, ASKED)
-        message = TO_CHAT.answer(whole, ASKED)
+        message = TO_CHAT.answer(whole, ASKED, usage)
         assert fold_messages(said) == message
         assert WIRES["messages"].read_answer(json.dumps(message).encode()).usage == usage
 
@@ -204,7 +204,7 @@ class TestAnswers:
     def test_a_chat_stream_told_as_a_response(self, completion, cuts):
         whole, stream = completion
         said, usage = follow(FROM_RESPONSES, "chat", stream, cuts, ASKED)
-        response = FROM_RESPONSES.answer(whole, ASKED)
+        response = FROM_RESPONSES.answer(whole, ASKED, usage)
         assert fold_responses(said) == response
         assert WIRES["responses"].read_answer(json.dumps(response).encode()).usage == usage
 
@@ -215,7 +215,7 @@ class TestAnswers:
         whole, stream = completion
         messages, usage = follow(TO_CHAT, "chat", stream, [], ASKED)
         said, usage_back = follow(TO_MESSAGES, "messages", messages, cuts, ASKED)
-        back = TO_MESSAGES.answer(TO_CHAT.answer(whole, ASKED), ASKED)
+        back = TO_MESSAGES.answer(TO_CHAT.answer(whole, ASKED, usage), ASKED, usage)
         folded = fold_chat(said)
         assert _message(folded) == _message(back)
         assert usage_back == usage
@@ -288,7 +288,7 @@ class TestNonsense:
     def test_any_answer_is_translated_or_broken(self, asked, spoken, translation, content):
         for body in ({"choices": content, "content": content}, {"choices": [{"message": content}]}):
             try:
-                translation.answer(body, ASKED)
+                translation.answer(body, ASKED, TokenUsage(1, 1))
             except ModelBrokenError:
                 continue
 

@@ -12,6 +12,7 @@ from patchbay.products.gateway.wire.sse import DONE_EVENT, write_data
 from patchbay.products.gateway.wire.table import WIRES, find_translation, translate_body
 from tests.products.gateway.wire.folding import fold_responses, read_events
 from tests.products.gateway.wire.translate import test_chat_to_messages, test_messages_to_chat
+from tests.products.gateway.wire.translate.test_messages_to_chat import COUNT
 
 _, TRANSLATION = find_translation("responses", frozenset({"chat"}))
 _, THROUGH = find_translation("responses", frozenset({"messages"}))
@@ -163,7 +164,7 @@ class TestFields:
 
 class TestAnswer:
     def test_a_whole_answer(self):
-        response = TRANSLATION.answer(test_messages_to_chat.COMPLETION, ASKED)
+        response = TRANSLATION.answer(test_messages_to_chat.COMPLETION, ASKED, COUNT)
         Response.model_validate(response)
         assert response["output"] == [
             {"id": "rs_1_0", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Look it up."}]},
@@ -208,27 +209,27 @@ class TestAnswer:
     )
     def test_an_answer_cut_short_is_incomplete(self, finish, reason):
         choice = {"index": 0, "message": {"content": "A", "refusal": None}, "finish_reason": finish}
-        response = TRANSLATION.answer({"choices": [choice]}, ASKED)
+        response = TRANSLATION.answer({"choices": [choice]}, ASKED, COUNT)
         Response.model_validate(response)
         assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": reason})
 
     def test_a_refusal_is_a_message_of_its_own(self):
         choice = {"index": 0, "message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}
-        response = TRANSLATION.answer({"choices": [choice]}, ASKED)
+        response = TRANSLATION.answer({"choices": [choice]}, ASKED, COUNT)
         assert response["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
 
     def test_an_answer_that_lacks_what_it_must_have_is_broken(self):
         with pytest.raises(ModelBrokenError):
-            TRANSLATION.answer({"choices": []}, ASKED)
+            TRANSLATION.answer({"choices": []}, ASKED, COUNT)
 
 
 class TestStream:
     def translate(self, stream=test_messages_to_chat.STREAM):
         events = TRANSLATION.events(ASKED)
-        return b"".join(events.feed(event) for event in stream) + events.final(DONE_EVENT)
+        return b"".join(events.feed(event) for event in stream) + events.final(DONE_EVENT, COUNT)
 
     def test_folded_it_is_the_whole_answer(self):
-        assert fold_responses(self.translate()) == TRANSLATION.answer(test_messages_to_chat.COMPLETION, ASKED)
+        assert fold_responses(self.translate()) == TRANSLATION.answer(test_messages_to_chat.COMPLETION, ASKED, COUNT)
 
     def test_its_order(self):
         text = ["content_part.added", "output_text.delta", "output_text.delta", "output_text.done", "content_part.done"]
@@ -255,14 +256,14 @@ class TestStream:
 
     def test_events_that_come_together_are_translated_the_same(self):
         events = TRANSLATION.events(ASKED)
-        assert events.feed(b"".join(test_messages_to_chat.STREAM)) + events.final(DONE_EVENT) == self.translate()
+        assert events.feed(b"".join(test_messages_to_chat.STREAM)) + events.final(DONE_EVENT, COUNT) == self.translate()
 
     def test_a_refusal_and_an_end_by_the_limit(self):
         choice = {"index": 0, "delta": {"refusal": "No."}, "finish_reason": None}
         end = {"index": 0, "delta": {}, "finish_reason": "length"}
         response = fold_responses(self.translate([write_data({"choices": [choice]}), write_data({"choices": [end]})]))
         assert response["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
-        assert (response["status"], response["usage"]) == ("incomplete", None)
+        assert (response["status"], response["usage"]["output_tokens"]) == ("incomplete", 15)
 
     def test_an_empty_answer_is_a_response_too(self):
         assert fold_responses(self.translate([]))["output"] == []
@@ -320,18 +321,18 @@ class TestThroughToAnthropic:
     def test_a_stream_folds_to_the_whole_answer(self):
         events = THROUGH.events(ASKED)
         stream = b"".join(events.feed(event) for event in test_chat_to_messages.STREAM)
-        stream += events.final(test_chat_to_messages.STOP)
-        whole = THROUGH.answer(test_chat_to_messages.MESSAGE, ASKED)
+        stream += events.final(test_chat_to_messages.STOP, COUNT)
+        whole = THROUGH.answer(test_chat_to_messages.MESSAGE, ASKED, COUNT)
         assert fold_responses(stream) == whole
         assert whole["usage"]["input_tokens_details"] == {"cached_tokens": 10, "cache_write_tokens": 5}
 
     def test_thought_comes_back_to_anthropic_signed(self):
-        output = THROUGH.answer(test_chat_to_messages.MESSAGE, ASKED)["output"]
+        output = THROUGH.answer(test_chat_to_messages.MESSAGE, ASKED, COUNT)["output"]
         results = [{"type": "function_call_output", "call_id": name, "output": "x"} for name in ("toolu_1", "toolu_2")]
         asked = THROUGH.request({"model": "m", "input": [{"role": "user", "content": "?"}, *output, *results]})
         assert asked["messages"][1]["content"] == test_chat_to_messages.MESSAGE["content"]
 
     def test_thought_is_not_sent_to_others(self):
-        output = THROUGH.answer(test_chat_to_messages.MESSAGE, ASKED)["output"]
+        output = THROUGH.answer(test_chat_to_messages.MESSAGE, ASKED, COUNT)["output"]
         asked = TRANSLATION.request({"model": "m", "input": [{"role": "user", "content": "?"}, *output]})
         assert all("thinking_blocks" not in message for message in asked["messages"])

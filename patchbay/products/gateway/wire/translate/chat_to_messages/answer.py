@@ -8,7 +8,8 @@ provider ran have no place in a chat and are left out; their text is there.
 from typing import Any
 
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
+from patchbay.products.gateway.wire.translate.counts import as_chat
 from patchbay.products.gateway.wire.translate.fields import write_arguments
 
 _FINISH = {
@@ -20,7 +21,7 @@ _FINISH = {
 THOUGHTS = ("thinking", "redacted_thinking")
 
 
-def translate_answer(answer: Body, asked: Asked) -> Body:
+def translate_answer(answer: Body, asked: Asked, usage: TokenUsage) -> Body:
     """Return the chat completion."""
     blocks = answer.get("content")
     if not isinstance(blocks, list):
@@ -48,7 +49,7 @@ def translate_answer(answer: Body, asked: Asked) -> Body:
         "created": asked.created,
         "model": asked.model,
         "choices": [choice],
-        "usage": translate_usage(answer.get("usage") or {}),
+        "usage": as_chat(usage),
     }
 
 
@@ -60,18 +61,3 @@ def _tool_call(block: Body) -> Body:
 def finish_reason(stop_reason: Any) -> str:
     """Return why the answer ended, in the chat's words; `stop` for what it has no word for."""
     return _FINISH.get(stop_reason, "stop")
-
-
-def translate_usage(usage: Body) -> Body:
-    """Return the count in the chat's shape, where the prompt includes what the cache read and wrote."""
-    cached, cache_write = usage.get("cache_read_input_tokens") or 0, usage.get("cache_creation_input_tokens") or 0
-    prompt = (usage.get("input_tokens") or 0) + cached + cache_write
-    completion = usage.get("output_tokens") or 0
-    thinking = (usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": cache_write, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": thinking, "audio_tokens": 0},
-    }

@@ -6,10 +6,11 @@ reason, the usage if the client asked for it, and `[DONE]`.
 
 from typing import Any
 
-from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
 from patchbay.products.gateway.wire.reading import read_answer_body
 from patchbay.products.gateway.wire.sse import DONE_EVENT, cut_events, read_data, write_data
-from patchbay.products.gateway.wire.translate.chat_to_messages.answer import THOUGHTS, finish_reason, translate_usage
+from patchbay.products.gateway.wire.translate.chat_to_messages.answer import THOUGHTS, finish_reason
+from patchbay.products.gateway.wire.translate.counts import as_chat
 from patchbay.products.gateway.wire.translate.fields import write_arguments
 
 _PING = b": ping\n\n"
@@ -20,7 +21,6 @@ class ChatEvents:
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        self._usage: Body = {}
         self._block: Body = {}
         self._calls = 0
         self._thoughts = 0
@@ -30,11 +30,11 @@ class ChatEvents:
         """Translate whole events of a messages stream."""
         return b"".join([self._translate(event) for event in cut_events(events)])
 
-    def final(self, events: bytes) -> bytes:
+    def final(self, events: bytes, usage: TokenUsage) -> bytes:
         """Return the last events; `message_stop` itself says nothing."""
         said = self.feed(events)
         if self._asked.include_usage:
-            said += write_data(self._chunk([], usage=translate_usage(self._usage)))
+            said += write_data(self._chunk([], usage=as_chat(usage)))
         return said + DONE_EVENT
 
     def _translate(self, event: bytes) -> bytes:
@@ -44,7 +44,6 @@ class ChatEvents:
         body = read_answer_body(data)
         match body.get("type"):
             case "message_start":
-                self._usage = dict(body["message"].get("usage") or {})
                 return self._delta({"role": "assistant", "content": "", "refusal": None})
             case "content_block_start":
                 return self._begin(body["content_block"])
@@ -53,7 +52,6 @@ class ChatEvents:
             case "content_block_stop":
                 return self._end()
             case "message_delta":
-                self._usage |= {name: count for name, count in (body.get("usage") or {}).items() if count is not None}
                 return self._finish(body.get("delta") or {})
             case "ping":
                 return _PING

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
+from patchbay.products.gateway.wire.translate.counts import as_messages
 from patchbay.products.gateway.wire.translate.fields import thoughts_of
 
 _STOP_REASONS = {
@@ -16,7 +17,7 @@ _STOP_REASONS = {
 }
 
 
-def translate_answer(answer: Body, asked: Asked) -> Body:
+def translate_answer(answer: Body, asked: Asked, usage: TokenUsage) -> Body:
     """Return the message."""
     choice = answer["choices"][0]
     message = choice["message"]
@@ -31,12 +32,12 @@ def translate_answer(answer: Body, asked: Asked) -> Body:
         content=content,
         stop_reason=stop_reason(choice.get("finish_reason"), called=bool(calls)),
         stop_sequence=stop_sequence(choice),
-        usage=translate_usage(answer.get("usage")),
+        usage=usage,
     )
 
 
 def message_of(
-    asked: Asked, *, content: list[Body], stop_reason: str | None, stop_sequence: str | None, usage: Body
+    asked: Asked, *, content: list[Body], stop_reason: str | None, stop_sequence: str | None, usage: TokenUsage
 ) -> Body:
     """Return a message, whole or as `message_start` has it."""
     return {
@@ -47,7 +48,7 @@ def message_of(
         "content": content,
         "stop_reason": stop_reason,
         "stop_sequence": stop_sequence,
-        "usage": usage,
+        "usage": as_messages(usage),
     }
 
 
@@ -87,19 +88,3 @@ def stop_sequence(choice: Body) -> str | None:
     """Return the stop sequence that ended the answer, where a server tells it (vLLM does, as `stop_reason`)."""
     told = choice.get("stop_reason")
     return told if isinstance(told, str) and choice.get("finish_reason") == "stop" else None
-
-
-def translate_usage(usage: Body | None) -> Body:
-    """Return the count in Anthropic's shape, where what the cache read and wrote stands beside the prompt."""
-    usage = usage or {}
-    details = usage.get("prompt_tokens_details") or {}
-    cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0
-    cache_write = details.get("cache_write_tokens") or 0
-    thinking = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
-    return {
-        "input_tokens": max(0, (usage.get("prompt_tokens") or 0) - cached - cache_write),
-        "cache_creation_input_tokens": cache_write,
-        "cache_read_input_tokens": cached,
-        "output_tokens": usage.get("completion_tokens") or 0,
-        "output_tokens_details": {"thinking_tokens": thinking},
-    }

@@ -5,20 +5,22 @@ finishes. Why and after how many tokens the answer ended is told last, since a c
 """
 
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
 from patchbay.products.gateway.wire.sse import write_event
 from patchbay.products.gateway.wire.translate.chat_events import FromChatEvents
+from patchbay.products.gateway.wire.translate.counts import as_messages
 from patchbay.products.gateway.wire.translate.fields import thoughts_of
 from patchbay.products.gateway.wire.translate.messages_to_chat.answer import (
     message_of,
     stop_reason,
     stop_sequence,
     tool_id,
-    translate_usage,
 )
 from patchbay.products.gateway.wire.translate.tool_calls import Piece, ToolCalls
 
 _PING = write_event("ping", {"type": "ping"})
+_NOT_YET = TokenUsage(0, 0)
+"""What a message begins with, which must say a count."""
 
 
 class MessagesEvents(FromChatEvents):
@@ -32,23 +34,21 @@ class MessagesEvents(FromChatEvents):
         self._ended_by: str | None = None
         self._stop_sequence: str | None = None
 
-    def final(self, events: bytes) -> bytes:
+    def final(self, events: bytes, usage: TokenUsage) -> bytes:
         """Return the last events: what is still open ends, then come reason and count, then `message_stop`."""
         said = self.feed(events) + self._begin() + self._end_calls() + self._close()
         delta = {
             "stop_reason": stop_reason(self._ended_by, called=bool(self._calls)),
             "stop_sequence": self._stop_sequence,
         }
-        last = {"type": "message_delta", "delta": delta, "usage": translate_usage(self._usage)}
+        last = {"type": "message_delta", "delta": delta, "usage": as_messages(usage)}
         return said + write_event("message_delta", last) + write_event("message_stop", {"type": "message_stop"})
 
     def _keep_alive(self) -> bytes:
         return _PING if self._begun else b""
 
     def _opening(self) -> bytes:
-        message = message_of(
-            self._asked, content=[], stop_reason=None, stop_sequence=None, usage=translate_usage(self._usage)
-        )
+        message = message_of(self._asked, content=[], stop_reason=None, stop_sequence=None, usage=_NOT_YET)
         return write_event("message_start", {"type": "message_start", "message": message})
 
     def _translate_choice(self, choice: Body) -> bytes:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
+from patchbay.products.gateway.wire.translate.counts import as_responses
 from patchbay.products.gateway.wire.translate.responses_to_chat.thought import pack_thought
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
-def translate_answer(answer: Body, asked: Asked) -> Body:
+def translate_answer(answer: Body, asked: Asked, usage: TokenUsage) -> Body:
     """Return the response."""
     choice = answer["choices"][0]
     message = choice["message"]
@@ -24,7 +25,7 @@ def translate_answer(answer: Body, asked: Asked) -> Body:
     for call in message.get("tool_calls") or ():
         name, function = names.next("fc"), call["function"]
         output.append(call_item(name, call.get("id") or name, function["name"], function.get("arguments") or ""))
-    return response_of(asked, output, finish_reason=choice.get("finish_reason"), usage=answer.get("usage"))
+    return response_of(asked, output, finish_reason=choice.get("finish_reason"), usage=usage)
 
 
 class Names:
@@ -74,9 +75,14 @@ def summary_part(text: str) -> Body:
 
 
 def response_of(
-    asked: Asked, output: list[Body], *, finish_reason: Any = None, usage: Body | None = None, status: str | None = None
+    asked: Asked,
+    output: list[Body],
+    *,
+    finish_reason: Any = None,
+    usage: TokenUsage | None = None,
+    status: str | None = None,
 ) -> Body:
-    """Return a response that repeats its request as OpenAI does; without `status` it has ended."""
+    """Return a response that repeats its request as OpenAI does; without `status` it has ended, and says its usage."""
     request = asked.request
     why = _INCOMPLETE.get(finish_reason)
     return {
@@ -101,25 +107,7 @@ def response_of(
         "tools": [{"parameters": None, "strict": None, **tool} for tool in request.get("tools") or ()],
         "top_p": request.get("top_p"),
         "truncation": "disabled",
-        "usage": None if status else translate_usage(usage),
+        "usage": None if usage is None else as_responses(usage),
         "user": request.get("user"),
         "metadata": request.get("metadata") or {},
-    }
-
-
-def translate_usage(usage: Body | None) -> Body | None:
-    """Return the count in the shape of a response."""
-    if not usage:
-        return None
-    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-    read, written = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
-    return {
-        "input_tokens": prompt,
-        "input_tokens_details": {
-            "cached_tokens": read.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0,
-            "cache_write_tokens": read.get("cache_write_tokens") or 0,
-        },
-        "output_tokens": completion,
-        "output_tokens_details": {"reasoning_tokens": written.get("reasoning_tokens") or 0},
-        "total_tokens": prompt + completion,
     }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from patchbay.products.gateway.errors import ModelBrokenError
-from patchbay.products.gateway.wire.contracts import Asked, Body
+from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
 from patchbay.products.gateway.wire.sse import write_event
 from patchbay.products.gateway.wire.translate.chat_events import FromChatEvents
 from patchbay.products.gateway.wire.translate.responses_to_chat.answer import Names, response_of
@@ -36,10 +36,10 @@ class ResponsesEvents(FromChatEvents):
         self._calls = ToolCalls()
         self._finish_reason: str | None = None
 
-    def final(self, events: bytes) -> bytes:
+    def final(self, events: bytes, usage: TokenUsage) -> bytes:
         """Return the last events: what is still open is done, then the whole response."""
         said = self.feed(events) + self._begin() + self._end_calls() + self._close()
-        response = response_of(self._asked, self._output, finish_reason=self._finish_reason, usage=self._usage)
+        response = response_of(self._asked, self._output, finish_reason=self._finish_reason, usage=usage)
         return said + self._write([(f"response.{response['status']}", {"response": response})])
 
     def _keep_alive(self) -> bytes:
