@@ -1,12 +1,15 @@
 """The text in a stream of chat events, for a caller of this process."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
+from patchbay.products.gateway.wire.chat_content import read_content
+
 
 class _Delta(msgspec.Struct):
-    content: str | None = None
+    content: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -34,5 +37,5 @@ class Texts:
                 for choice in _decode(data).choices:
                     if choice.finish_reason == "length":
                         self.cut = True
-                    if choice.delta is not None and choice.delta.content:
-                        yield choice.delta.content
+                    if choice.delta is not None and (text := read_content(choice.delta.content).text):
+                        yield text

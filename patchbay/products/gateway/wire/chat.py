@@ -10,6 +10,7 @@ import msgspec
 
 from patchbay.lib.errors import AppError
 from patchbay.products.gateway.wire import openai_errors
+from patchbay.products.gateway.wire.chat_content import read_content
 from patchbay.products.gateway.wire.contracts import Format, Head, Target, TokenUsage, WholeAnswer
 from patchbay.products.gateway.wire.following import EventReader, failed, later
 from patchbay.products.gateway.wire.reading import (
@@ -30,7 +31,7 @@ from patchbay.products.gateway.wire.sse import (
 
 MAX_CHOICES = 128
 _LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-_TEXT_PARTS = frozenset({"text", "refusal", "input_audio"})
+_TEXT_PARTS = frozenset({"text", "refusal", "thinking", "input_audio"})
 """Parts whose tokens their bytes bound; sound is at least 1 kB a second and ten tokens."""
 PLAIN_TIERS = frozenset({"auto", "default", "flex"})
 """Service tiers of OpenAI that cost no more than the standard one (flex: less)."""
@@ -350,7 +351,7 @@ def _unpriced(request: _Request) -> str:
 
 def _size(text: _Text) -> int:
     """UTF-8 bytes of all that a message or a delta says."""
-    size = text_bytes(text.content) if text.content else 0
+    size = _content_size(text.content) if text.content else 0
     if text.refusal or text.reasoning_content or text.reasoning:
         size += text_bytes(text.refusal) + (text_bytes(text.reasoning_content) or text_bytes(text.reasoning))
     if text.tool_calls:
@@ -360,6 +361,10 @@ def _size(text: _Text) -> int:
     if text.audio is not None:
         size += text_bytes(text.audio.transcript)
     return size
+
+
+def _content_size(content: Any) -> int:
+    return sum(map(text_bytes, read_content(content))) if isinstance(content, list) else text_bytes(content)
 
 
 def _call_size(function: _Function | None) -> int:

@@ -70,6 +70,10 @@ class TestHead:
     def test_what_only_the_provider_can_measure_is_opaque(self, fields):
         assert WIRE.read(body(**fields)).opaque
 
+    def test_thought_that_comes_back_in_parts_is_measured_by_its_bytes(self):
+        thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+        assert not WIRE.read(body(messages=[{"role": "assistant", "content": [thought]}])).opaque
+
     def test_null_is_as_good_as_absent(self):
         nulls = dict.fromkeys(("stream", "stream_options", "n", "tools", "max_tokens", "web_search_options"))
         assert WIRE.read(body(**nulls)) == Head("m")
@@ -236,6 +240,11 @@ class TestStream:
         reader, _ = self.follow([*STREAM, chunk(call), chunk({"reasoning_content": "so"}, index=1), DONE])
         assert reader.usage is None
         assert reader.produced_bytes() == 4 + 5 + 2
+
+    def test_of_parts_their_texts_count(self):
+        parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "Hé"}]
+        reader, _ = self.follow([chunk({"content": parts}), chunk({"content": "!"}), DONE])
+        assert reader.produced_bytes() == 2 + 3 + 1
 
     def test_comments_and_pings_go_on(self):
         _, sent = self.follow([b": OPENROUTER PROCESSING\n\n", b": ping\n\n" + STREAM[0], DONE])

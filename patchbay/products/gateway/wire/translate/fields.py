@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from patchbay.lib.errors import FieldError
+from patchbay.products.gateway.wire.chat_content import read_content
 from patchbay.products.gateway.wire.contracts import Body, UnsupportedError
 from patchbay.products.gateway.wire.reading import invalid
 
@@ -58,6 +59,21 @@ def number_of(value: Any, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise invalid(field, "A number is needed.")
     return value
+
+
+class Said(NamedTuple):
+    """What a message of a chat, or a delta of one, says."""
+
+    text: str
+    refusal: str
+    thought: str
+
+
+def said_by(message: Body) -> Said:
+    """Return what a chat's message or delta says, wherever its server puts what the model thought."""
+    content = read_content(message.get("content"))
+    thought = message.get("reasoning_content") or message.get("reasoning") or content.thought
+    return Said(content.text, message.get("refusal") or "", thought)
 
 
 def thoughts_of(blocks: list[Body]) -> list[Body]:

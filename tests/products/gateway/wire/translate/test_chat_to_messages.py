@@ -109,6 +109,11 @@ class TestMessages:
             {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "text", "text": "Yo"}]}
         ]
 
+    def test_thought_in_parts_has_no_signature_and_is_left_out(self):
+        parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "A"}]
+        asked = ask(user("?"), {"role": "assistant", "content": parts}, user("And?"))
+        assert asked["messages"][1]["content"] == "A"
+
     def test_thought_comes_back_with_its_signature(self):
         thought = {"type": "thinking", "thinking": "hm", "signature": "s"}
         asked = ask(

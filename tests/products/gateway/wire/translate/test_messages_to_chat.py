@@ -232,6 +232,13 @@ USAGE = {
     "completion_tokens_details": {"reasoning_tokens": 4},
 }
 COUNT = TokenUsage(40, 15, cached=10, cache_write=5, reasoning=4)
+PARTS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "Look "}, {"type": "text", "text": "it up."}]},
+    {"type": "text", "text": "Let me"},
+    {"type": "reference", "reference_ids": [1]},
+    {"type": "text", "text": " see."},
+]
+"""As Mistral's models write."""
 CALLS = [
     {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
     {"id": "call_2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
@@ -328,6 +335,12 @@ class TestAnswer:
     def test_a_refusal_is_text(self):
         assert self.answer(content=None, refusal="No.")["content"] == [{"type": "text", "text": "No."}]
 
+    def test_text_and_thought_in_parts_are_text_and_thought(self):
+        assert self.answer(content=PARTS)["content"] == [
+            {"type": "thinking", "thinking": "Look it up.", "signature": ""},
+            {"type": "text", "text": "Let me see."},
+        ]
+
     def test_arguments_that_the_limit_cut_are_empty(self):
         cut = [{"id": "c", "function": {"name": "f", "arguments": '{"a'}}]
         assert self.answer("length", tool_calls=cut)["content"][1]["input"] == {}
@@ -374,6 +387,19 @@ class TestStream:
     def test_an_answer_without_a_word_is_whole_too(self):
         message = fold_messages(self.translate([chunk({"role": "assistant"}, "stop")]))
         assert (message["content"], message["stop_reason"]) == ([], "end_turn")
+
+    def test_parts_of_deltas_are_text_and_thought(self):
+        stream = [chunk({"content": [part]}) for part in PARTS]
+        content = fold_messages(self.translate([*stream, chunk({"content": "!"}, "stop")]))["content"]
+        assert content == [
+            {"type": "thinking", "thinking": "Look it up.", "signature": ""},
+            {"type": "text", "text": "Let me see.!"},
+        ]
+
+    @pytest.mark.parametrize("content", [{"type": "text"}, 3, True])
+    def test_what_is_neither_text_nor_parts_is_broken(self, content):
+        with pytest.raises(ModelBrokenError):
+            self.translate([chunk({"content": content})])
 
     def test_thought_with_its_signature_survives(self):
         thought = {"type": "thinking", "thinking": "hm", "signature": "s"}

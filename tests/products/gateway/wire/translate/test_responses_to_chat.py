@@ -218,6 +218,14 @@ class TestAnswer:
         response = TRANSLATION.answer({"choices": [choice]}, ASKED, COUNT)
         assert response["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
 
+    def test_text_and_thought_in_parts_are_text_and_thought(self):
+        choice = {"index": 0, "message": {"content": test_messages_to_chat.PARTS}, "finish_reason": "stop"}
+        response = TRANSLATION.answer({"choices": [choice]}, ASKED, COUNT)
+        Response.model_validate(response)
+        thought, message = response["output"]
+        assert thought["summary"] == [{"type": "summary_text", "text": "Look it up."}]
+        assert message["content"][0]["text"] == "Let me see."
+
     def test_an_answer_that_lacks_what_it_must_have_is_broken(self):
         with pytest.raises(ModelBrokenError):
             TRANSLATION.answer({"choices": []}, ASKED, COUNT)
@@ -264,6 +272,14 @@ class TestStream:
         response = fold_responses(self.translate([write_data({"choices": [choice]}), write_data({"choices": [end]})]))
         assert response["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
         assert (response["status"], response["usage"]["output_tokens"]) == ("incomplete", 15)
+
+    def test_parts_of_deltas_are_text_and_thought(self):
+        deltas = [{"index": 0, "delta": {"content": [part]}} for part in test_messages_to_chat.PARTS]
+        thought, message = fold_responses(self.translate([write_data({"choices": [each]}) for each in deltas]))[
+            "output"
+        ]
+        assert thought["summary"] == [{"type": "summary_text", "text": "Look it up."}]
+        assert message["content"][0]["text"] == "Let me see."
 
     def test_an_empty_answer_is_a_response_too(self):
         assert fold_responses(self.translate([]))["output"] == []

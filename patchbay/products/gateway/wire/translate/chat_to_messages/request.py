@@ -5,8 +5,8 @@
 | system, developer messages | `system`, in order; wherever they stood |
 | user text, `image_url` (address or data URL), `file` with data | `text`, `image`, `document` blocks |
 | assistant text, refusal, `tool_calls` | `text`, `tool_use` blocks |
-| `thinking_blocks` of an assistant (as our answers carry them) | the blocks, unchanged; `reasoning_content` alone has
-  no signature, which Anthropic demands, and is left out |
+| `thinking_blocks` of an assistant (as our answers carry them) | the blocks, unchanged; `reasoning_content` and parts
+  of thought have no signature, which Anthropic demands, and are left out |
 | tool messages | `tool_result` blocks; with what the user says next in one user turn |
 | `max_completion_tokens`, `max_tokens` | `max_tokens`, DEFAULT_MAX_TOKENS when neither is set |
 | `stop` | `stop_sequences` |

@@ -97,12 +97,13 @@ def _tool_id(value: Any, field: str) -> str:
 
 
 def _blocks(content: Any, field: str) -> list[Body]:
-    """Return content as blocks; empty texts, which Anthropic refuses, are left out."""
+    """Return content as blocks without what Anthropic refuses: empty texts, and thoughts that it did not sign."""
     if content is None:
         return []
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
-    blocks = [_block(part, f"{field}[{index}]") for index, part in enumerate(items(content, field))]
+    parts = [(index, part) for index, part in enumerate(items(content, field)) if part.get("type") != "thinking"]
+    blocks = [_block(part, f"{field}[{index}]") for index, part in parts]
     return [block for block in blocks if block.get("text") != ""]
 
 

@@ -7,7 +7,7 @@ import msgspec
 from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
 from patchbay.products.gateway.wire.translate.counts import as_messages
-from patchbay.products.gateway.wire.translate.fields import thoughts_of
+from patchbay.products.gateway.wire.translate.fields import said_by, thoughts_of
 
 _STOP_REASONS = {
     "length": "max_tokens",
@@ -21,8 +21,9 @@ def translate_answer(answer: Body, asked: Asked, usage: TokenUsage) -> Body:
     """Return the message."""
     choice = answer["choices"][0]
     message = choice["message"]
-    content = translate_thought(message)
-    if text := (message.get("content") or "") + (message.get("refusal") or ""):
+    said = said_by(message)
+    content = _thoughts(message, said.thought)
+    if text := said.text + said.refusal:
         content.append({"type": "text", "text": text})
     calls = message.get("tool_calls") or []
     cut = choice.get("finish_reason") == "length"
@@ -52,13 +53,11 @@ def message_of(
     }
 
 
-def translate_thought(message: Body) -> list[Body]:
+def _thoughts(message: Body, thought: str) -> list[Body]:
     """Return what the model thought as blocks; only Anthropic's own have a signature."""
     if blocks := message.get("thinking_blocks"):
         return thoughts_of(blocks)
-    if thought := message.get("reasoning_content") or message.get("reasoning"):
-        return [{"type": "thinking", "thinking": thought, "signature": ""}]
-    return []
+    return [{"type": "thinking", "thinking": thought, "signature": ""}] if thought else []
 
 
 def _tool_use(call: Body, asked: Asked, index: int, *, cut: bool) -> Body:

@@ -9,7 +9,7 @@ from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
 from patchbay.products.gateway.wire.sse import write_event
 from patchbay.products.gateway.wire.translate.chat_events import FromChatEvents
 from patchbay.products.gateway.wire.translate.counts import as_messages
-from patchbay.products.gateway.wire.translate.fields import thoughts_of
+from patchbay.products.gateway.wire.translate.fields import said_by, thoughts_of
 from patchbay.products.gateway.wire.translate.messages_to_chat.answer import (
     message_of,
     stop_reason,
@@ -53,8 +53,9 @@ class MessagesEvents(FromChatEvents):
 
     def _translate_choice(self, choice: Body) -> bytes:
         delta = choice.get("delta") or {}
-        said = self._think(delta)
-        if text := (delta.get("content") or "") + (delta.get("refusal") or ""):
+        told = said_by(delta)
+        said = self._think(delta, told.thought)
+        if text := told.text + told.refusal:
             said += self._switch("text", 0, {"type": "text", "text": ""})
             said += self._delta({"type": "text_delta", "text": text})
         for call in delta.get("tool_calls") or ():
@@ -65,10 +66,10 @@ class MessagesEvents(FromChatEvents):
             said += self._end_calls() + self._close()
         return said
 
-    def _think(self, delta: Body) -> bytes:
+    def _think(self, delta: Body, thought: str) -> bytes:
         """Thoughts with a signature come whole, after their text has come: then only the signature is new."""
         said = b""
-        if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+        if thought:
             said += self._switch("thinking", 0, {"type": "thinking", "thinking": "", "signature": ""})
             said += self._delta({"type": "thinking_delta", "thinking": thought})
         for block in thoughts_of(delta.get("thinking_blocks") or []):

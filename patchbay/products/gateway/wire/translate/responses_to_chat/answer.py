@@ -4,6 +4,7 @@ from typing import Any
 
 from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
 from patchbay.products.gateway.wire.translate.counts import as_responses
+from patchbay.products.gateway.wire.translate.fields import said_by
 from patchbay.products.gateway.wire.translate.responses_to_chat.thought import pack_thought
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -15,12 +16,12 @@ def translate_answer(answer: Body, asked: Asked, usage: TokenUsage) -> Body:
     message = choice["message"]
     names = Names(asked)
     output = []
-    thought = message.get("reasoning_content") or message.get("reasoning") or ""
+    text, refusal, thought = said_by(message)
     if thought or message.get("thinking_blocks"):
         output.append(reasoning_item(names.next("rs"), thought, message.get("thinking_blocks") or []))
-    if text := message.get("content"):
+    if text:
         output.append(message_item(names.next("msg"), [text_part(text)]))
-    if refusal := message.get("refusal"):
+    if refusal:
         output.append(message_item(names.next("msg"), [refusal_part(refusal)]))
     for call in message.get("tool_calls") or ():
         name, function = names.next("fc"), call["function"]

@@ -11,6 +11,7 @@ from patchbay.products.gateway.errors import ModelBrokenError
 from patchbay.products.gateway.wire.contracts import Asked, Body, TokenUsage
 from patchbay.products.gateway.wire.sse import write_event
 from patchbay.products.gateway.wire.translate.chat_events import FromChatEvents
+from patchbay.products.gateway.wire.translate.fields import said_by
 from patchbay.products.gateway.wire.translate.responses_to_chat.answer import Names, response_of
 from patchbay.products.gateway.wire.translate.responses_to_chat.open_items import (
     OpenCall,
@@ -54,13 +55,14 @@ class ResponsesEvents(FromChatEvents):
     def _translate_choice(self, choice: Body) -> bytes:
         delta = choice.get("delta") or {}
         said = b""
-        if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+        text, refusal, thought = said_by(delta)
+        if thought:
             said += self._add(OpenReasoning, thought)
         if blocks := delta.get("thinking_blocks"):
             said += self._add(OpenReasoning, "", blocks)
-        if text := delta.get("content"):
+        if text:
             said += self._add(OpenText, text)
-        if refusal := delta.get("refusal"):
+        if refusal:
             said += self._add(OpenRefusal, refusal)
         for call in delta.get("tool_calls") or ():
             said += b"".join([self._add_call(piece) for piece in self._calls.take(call)])
