@@ -1,13 +1,12 @@
 """`/v1/models`: what a client may name as a model, in the shape of whichever vendor's client asks."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from patchbay.kernel.keys.contracts import Grant
 from patchbay.lib.asgi.request import Request
 from patchbay.lib.asgi.responses import respond_json
 from patchbay.lib.errors import AppError
-from patchbay.lib.rest import to_rfc3339
+from patchbay.products.gateway.api.anthropic_pages import as_anthropic, show_page
 from patchbay.products.gateway.api.doors import Shared, identify, respond_error
 from patchbay.products.gateway.api.visits import WireVisit
 from patchbay.products.gateway.contracts import PLUG_PREFIX, Catalogue, ModelAlias
@@ -25,7 +24,7 @@ class ModelsDoor:
         self._shared = shared
 
     async def list_all(self, request: Request) -> None:
-        """Send every model that the key may name."""
+        """Send every model that the key may name; in Anthropic's shape a page of them."""
         with _visit(request) as visit:
             await self._list_all(request, visit)
 
@@ -41,11 +40,7 @@ class ModelsDoor:
     async def _list_all(self, request: Request, visit: WireVisit) -> None:
         models = await self._models(request, visit)
         if is_anthropic(request):
-            data = [as_anthropic(model) for model in models]
-            page = {"data": data, "has_more": False, "first_id": None, "last_id": None}
-            if data:
-                page |= {"first_id": data[0]["id"], "last_id": data[-1]["id"]}
-            return await respond_json(request, page)
+            return await respond_json(request, show_page(models, request.query))
         return await respond_json(request, {"object": "list", "data": [as_openai(model) for model in models]})
 
     async def _get(self, request: Request, visit: WireVisit) -> None:
@@ -91,11 +86,6 @@ def is_anthropic(request: Request) -> bool:
 
 def as_openai(model: ModelAlias) -> dict[str, Any]:
     return {"id": model.name, "object": "model", "created": model.created, "owned_by": owner(model)}
-
-
-def as_anthropic(model: ModelAlias) -> dict[str, Any]:
-    created = to_rfc3339(datetime.fromtimestamp(model.created, UTC))
-    return {"type": "model", "id": model.name, "display_name": model.name, "created_at": created}
 
 
 def owner(model: ModelAlias) -> str:

@@ -149,7 +149,7 @@ def _model_routes(shared: Shared) -> Sequence[Route]:
             "list_models",
             "List the models that a client may name",
             response=shapes.ModelListOut,
-            errors=(),
+            errors=(InvalidError,),
         ),
         _route(
             "GET",
