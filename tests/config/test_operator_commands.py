@@ -119,6 +119,8 @@ def test_a_provider_that_is_off_is_passed_over(patchbay: Run) -> None:
 
 
 def test_prices_are_set_listed_and_unset(patchbay: Run) -> None:
+    add_openai(patchbay)
+    patchbay("model", "add", "fast", "--target", "openai/a")
     assert patchbay("price", "set", "fast", "prompt_tokens", "1.25", "--per", "1000")[0] == 0
     prices = {price["model"]: price["rates"] for price in json.loads(patchbay("price", "list", "--json")[1])}
     assert prices["fast"]["prompt_tokens"] == {"amount_micro": 1_250_000, "per": 1000}
@@ -129,6 +131,9 @@ def test_prices_are_set_listed_and_unset(patchbay: Run) -> None:
         with_sign = words if words[2] != "-1" else (*words[:2], "--", words[2])
         assert patchbay("price", "set", *with_sign)[0] == 1
     assert patchbay("price", "vendor", "fast", "--vendor-model", "gpt-4o", "--vendor", "openai")[0] == 0
+    for words in (("set", "fats", "prompt_tokens", "1"), ("unset", "fats"), ("vendor", "fats")):
+        status, _, said = patchbay("price", *words)
+        assert (status, "There is no model 'fats'.\nDid you mean fast?" in said) == (1, True)
 
 
 def test_encryption_is_rotated(patchbay: Run, settings: Any, tmp_path: Path) -> None:

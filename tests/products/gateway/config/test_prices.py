@@ -22,9 +22,14 @@ def model(organisation_id: str, name: str) -> ModelView:
     return found
 
 
-def test_a_price_holds_for_a_model_by_its_name_at_once(staff: Actor, owner: Actor) -> None:
+def fast(staff: Actor, name: str = "fast") -> None:
+    """Make a model of the platform."""
     provider(staff)
-    services.put_target(actor=staff, organisation_id=None, alias="fast", target=WantedTarget("openai", "gpt-4o"))
+    services.put_target(actor=staff, organisation_id=None, alias=name, target=WantedTarget("openai", "gpt-4o"))
+
+
+def test_a_price_holds_for_a_model_by_its_name_at_once(staff: Actor, owner: Actor) -> None:
+    fast(staff)
     services.set_prices(actor=staff, model="fast", rates={"prompt_tokens": Rate(3 * MICRO, 1_000)})
     rates = model(owner.organisation_id, "fast").rates
     assert rates["prompt_tokens"] == Rate(3 * MICRO, 1_000)
@@ -39,6 +44,7 @@ def test_a_price_holds_for_a_model_by_its_name_at_once(staff: Actor, owner: Acto
 
 def test_an_own_model_costs_what_own_providers_do_whatever_its_name(staff: Actor, owner: Actor) -> None:
     _, alias = own_model(owner)
+    fast(staff, alias.name)
     services.set_prices(actor=staff, model=alias.name, rates={"prompt_tokens": Rate(9 * MICRO, 1)})
     found = model(owner.organisation_id, alias.name)
     assert (found.own, found.rates["prompt_tokens"].amount_micro) == (True, 0)
@@ -53,7 +59,41 @@ def test_prices_are_staffs(owner: Actor) -> None:
         services.set_vendor_prices(actor=owner, model="fast", vendor_model="gpt-4o")
 
 
+def test_a_name_that_no_model_has_is_refused_with_those_that_are_near(staff: Actor, owner: Actor) -> None:
+    fast(staff)
+    _, own = own_model(owner)
+    rates = {"prompt_tokens": Rate(1, 1)}
+    with pytest.raises(NotFoundError, match="'fats'") as refusal:
+        services.set_prices(actor=staff, model="fats", rates=rates)
+    assert refusal.value.next_step == "Did you mean fast?"
+    with pytest.raises(NotFoundError):
+        services.set_vendor_prices(actor=staff, model="fats", vendor_model="gpt-4o", vendor="openai")
+    with pytest.raises(NotFoundError):
+        services.unset_prices(actor=staff, model="fats")
+    with pytest.raises(NotFoundError):
+        services.set_prices(actor=staff, model="fats", rates={"prompt_tokens": None})
+    with pytest.raises(NotFoundError):
+        services.set_prices(actor=staff, model=own.name, rates=rates)  # it is priced by `byok`
+    assert [price.model for price in queries.list_prices()] == [None, "byok"]
+
+
+def test_every_name_of_the_platform_can_be_priced_also_while_it_serves_nobody(staff: Actor) -> None:
+    fast(staff)
+    services.update_provider(actor=staff, organisation_id=None, provider="openai", enabled=False)
+    for name in ("fast", "patchbay/offline", "byok"):
+        services.set_prices(actor=staff, model=name, rates={"prompt_tokens": Rate(1, 1)})
+
+
+def test_the_price_of_a_model_that_has_gone_can_be_taken_away(staff: Actor) -> None:
+    fast(staff)
+    services.set_prices(actor=staff, model="fast", rates={"prompt_tokens": Rate(1, 1)})
+    services.delete_alias(actor=staff, organisation_id=None, alias="fast")
+    services.unset_prices(actor=staff, model="fast")
+    assert "fast" not in {price.model for price in queries.list_prices()}
+
+
 def test_what_cannot_be_priced_is_named(staff: Actor) -> None:
+    fast(staff)
     with pytest.raises(InvalidError):
         services.set_prices(actor=staff, model="two words", rates={"prompt_tokens": Rate(1, 1)})
     with pytest.raises(InvalidError):
@@ -65,8 +105,7 @@ def test_what_cannot_be_priced_is_named(staff: Actor) -> None:
 
 
 def test_a_vendors_price_with_a_margin_is_exact(staff: Actor, owner: Actor) -> None:
-    provider(staff)
-    services.put_target(actor=staff, organisation_id=None, alias="fast", target=WantedTarget("openai", "gpt-4o"))
+    fast(staff)
     price = services.set_vendor_prices(
         actor=staff, model="fast", vendor_model="gpt-4o", vendor="openai", margin_percent=120
     )

@@ -243,11 +243,20 @@ def test_the_prices_of_all_models_are_all_needed(staff: Client) -> None:
 
 
 def test_a_vendors_own_price_is_taken_with_a_margin(client: Client, staff: Client) -> None:
-    address = "/gateway/models/prices/vendor?model=smart"
+    address = "/gateway/models/prices/vendor?model=patchbay/offline"
     sent = {"vendor_model": "gpt-4.1", "vendor": "openai", "margin_percent": "200"}
     assert client.post(address, sent).status_code == HTTPStatus.FORBIDDEN
-    assert staff.post(address, sent)["Location"] == "/gateway/models/prices?model=smart"
-    rate = plans.get_prices(model="smart").rates["prompt_tokens"]
+    assert staff.post(address, sent)["Location"] == "/gateway/models/prices?model=patchbay/offline"
+    rate = plans.get_prices(model="patchbay/offline").rates["prompt_tokens"]
     assert rate.cost_micro(1_000_000) == 2_000_000_000, "2 dollars a million are 1,000 credits, twice that 2,000"
     unknown = staff.post(address, sent | {"vendor_model": "no-such-model"})
     assert (unknown.status_code, "knows no model" in unknown.content.decode()) == (422, True)
+
+
+@pytest.mark.parametrize("path", ["/gateway/models/prices", "/gateway/models/prices/vendor"])
+def test_a_price_for_a_name_that_no_model_has_is_refused_beside_the_form(staff: Client, path: str) -> None:
+    sent = {f"{item}_per": "1000" for item in queries.models.TOKEN_ITEMS} | {"prompt_tokens": "1"}
+    sent |= {"vendor_model": "gpt-4.1", "vendor": "openai", "margin_percent": "200"}
+    answer = staff.post(f"{path}?model=patchbay/ofline", sent)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "Did you mean patchbay/offline?" in answer.content.decode()
