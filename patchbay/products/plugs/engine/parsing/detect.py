@@ -4,6 +4,7 @@ from pathlib import PurePath
 from typing import Protocol
 
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
+from patchbay.products.plugs.engine.parsing.charset import tell_wide
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -82,10 +83,11 @@ def _zipped(head: bytes, tail: bytes) -> str:
 
 
 def _textual(head: bytes, suffix: str) -> str:
-    if b"\0" in head and not head.startswith(_UTF16):
+    wide = "utf-16" if head.startswith(_UTF16) else tell_wide(head) if b"\0" in head else ""
+    if b"\0" in head and not wide:
         raise UnreadableError(f"The file holds binary data of no kind that can be read. {_ACCEPTED}")
-    if head.startswith(_UTF16):
-        head = head.decode("utf-16", "ignore").encode("utf-8", "ignore")
+    if wide:
+        head = head.decode(wide, "ignore").encode("utf-8", "ignore")
     opening = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024].lower()
     if opening.startswith(_HTML_OPENERS) or (opening.startswith(b"<!--") and b"<html" in head.lower()):
         return HTML

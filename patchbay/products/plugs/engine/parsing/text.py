@@ -3,6 +3,7 @@
 import codecs
 import re
 
+from patchbay.products.plugs.engine.parsing import charset
 from patchbay.products.plugs.engine.parsing.blocks import (
     MAX_CHARACTERS,
     NUMBERED,
@@ -46,14 +47,16 @@ LEGACY = {
 _CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"} | {0x7F: None, 0xFEFF: None, 0xFFFE: None}
 _ITEM = re.compile(r"[ \t]*(?:[-*•–▪◦][ \t]+|\([0-9a-zA-Z]{1,4}\)[ \t]+)")
 HEADING_WORDS = 12
+_HEAD = 65_536
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """Decode by byte-order mark, else as declared, else UTF-8, else Windows-1252; line ends become `\\n`.
+    """Decode by byte-order mark, else as declared, else as UTF-8, else as what it looks like; line ends become `\\n`.
 
     Control characters go. `declared` counts when it is one of `LEGACY`.
 
-    UnreadableError for what is not text at all, or so long that decoding it would only waste memory.
+    UnreadableError for what is not text at all, of which nobody can tell the encoding, or so long that decoding it
+    would only waste memory.
     """
     if len(data) > 4 * MAX_CHARACTERS:
         raise too_long()
@@ -61,7 +64,9 @@ def decode(data: bytes, declared: str = "") -> str:
         if data.startswith(mark):
             return clean(data[len(mark) :].decode(name, "replace"))
     if b"\0" in data:
-        raise UnreadableError("The file is not text: it holds binary data.")
+        if not (wide := charset.tell_wide(data[:_HEAD])):
+            raise UnreadableError("The file is not text: it holds binary data.")
+        return clean(data.decode(wide, "replace"))
     if declared in LEGACY:
         return clean(data.decode(LEGACY[declared], "replace"))
     try:
@@ -71,10 +76,10 @@ def decode(data: bytes, declared: str = "") -> str:
 
 
 def _damaged_or_old(data: bytes) -> str:
-    """Return UTF-8 of which a few bytes are broken, such as a file that is cut off, as that; else Windows-1252."""
+    """Return UTF-8 of which a few bytes are broken, such as a file that is cut off, as that; else by `charset`."""
     text = data.decode("utf-8", "replace")
     foreign = len(text) - len(text.encode("ascii", "ignore"))
-    return text if 4 * text.count("\ufffd") < foreign else data.decode("cp1252", "replace")
+    return text if 4 * text.count("\ufffd") < foreign else data.decode(charset.tell(data), "replace")
 
 
 def clean(text: str) -> str:

@@ -18,6 +18,7 @@ import msgspec
 
 from patchbay.products.plugs.engine.digest import digest, get_parser
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
+from patchbay.products.plugs.engine.parsing.charset import FOREIGN
 from patchbay.products.plugs.engine.parsing.text import LEGACY
 from patchbay.products.plugs.engine.reader.protocol import LENGTH, Failure, Job, Reply, pack
 
@@ -30,8 +31,8 @@ _JOB = msgspec.msgpack.Decoder(Job)
 def main() -> None:
     """Serve jobs until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the whole group; the worker decides
-    for name in {*_ENCODINGS, *LEGACY.values()}:  # loaded from files on first use, which a child may not open
-        codecs.lookup(name)
+    for name in {*_ENCODINGS, *LEGACY.values(), *FOREIGN}:
+        codecs.lookup(name)  # Python loads them from files on first use, which a child may not open
     while select.select([0], [], [], IDLE_SECONDS)[0]:
         head = _read_exactly(LENGTH.size)
         if not head:
