@@ -216,3 +216,56 @@ def test_a_page_of_bare_tags_is_html_by_its_name() -> None:
     data = b"<div>" * 9 + b"The fee is 40 pounds."
     assert detect.detect(io.BytesIO(data), "fees.html") == detect.HTML
     assert detect.detect(io.BytesIO(b"a < b, and b > c"), "note.html") == detect.TEXT
+
+
+ESCAPES = ("&#1;", "&#x8;", "&#xFFFE;", "&#x7F;", "&#xFEFF;", "&#xFFFF;", "&#x1FFFE;")
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+@pytest.mark.parametrize("kind", [detect.HTML, detect.MARKDOWN])
+def test_no_escape_brings_a_character_in_that_nobody_can_see(kind: str, escape: str) -> None:
+    source = f"# Fe{escape}es\n\nThe fee{escape} is {escape} 4{escape}0.\n\n|A|B|\n|-|-|\n|x{escape}y|z|\n"
+    if kind == detect.HTML:
+        source = (
+            f"<html><h1>Fe{escape}es</h1><p>The fee{escape} is {escape} 4{escape}0."
+            f"<table><tr><th>A<th>B<tr><td>x{escape}y<td>z</table><pre>a{escape}b</pre>"
+        )
+    found = digest(source.encode(), kind)
+    quotes = [text for _, text, _ in units(found)]
+    assert quotes == ["The fee is 40.", "xy\tz", *(["ab"] if kind == detect.HTML else [])]
+    assert units(found)[0][2] == ("Fees",)
+
+
+def test_a_word_document_loses_the_same_characters() -> None:
+    body = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body><w:p><w:r>'
+    text = b"<w:t>The fee&#x7F; is &#xFEFF; 4&#x1FFFE;0.</w:t></w:r></w:p></w:body></w:document>"
+    assert digest(docx_with_document(body + text), detect.DOCX).text == "The fee is 40."
+
+
+def test_a_page_break_parts_words() -> None:
+    assert digest(b"The first page ends\x0cand the second begins.\x0bNext.", detect.TEXT).text == (
+        "The first page ends and the second begins. Next."
+    )
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<frameset><frame src="menu.html"><frame src="text.html"></frameset>',
+        '<frameset><frame src="menu.html"><frame src="text.html"><noframes><body><p>Your browser has no frames.</p>'
+        "</body></noframes></frameset>",
+        '<body><iframe src="menu.html"></iframe><iframe src="text.html">No frames.</iframe></body>',
+    ],
+)
+def test_a_page_of_frames_is_refused_with_the_pages_that_it_shows(inside: str) -> None:
+    with pytest.raises(UnreadableError, match=r"in frames\. Upload those: menu\.html, text\.html"):
+        digest(f"<html><head><title>Terms</title></head>{inside}</html>".encode(), detect.HTML)
+
+
+def test_a_page_with_text_beside_a_frame_is_read_without_it() -> None:
+    page = '<html><body><p>The fee is 40.</p><iframe src="ad.html"></iframe><noframes>None.</noframes></body></html>'
+    assert digest(page.encode(), detect.HTML).text == "The fee is 40."
+
+
+def test_a_list_that_counts_from_no_number_counts_from_one() -> None:
+    assert digest("<html><ol start=²><li value=³>Pay.</ol>".encode(), detect.HTML).text == "1. Pay."

@@ -15,7 +15,7 @@ from lxml import etree
 
 from patchbay.products.plugs.engine.parsing.blocks import Block, Parsed, TextBudget, UnreadableError, header, row
 from patchbay.products.plugs.engine.parsing.numbering import Numbering, read_numbering
-from patchbay.products.plugs.engine.parsing.text import clean, squeeze
+from patchbay.products.plugs.engine.parsing.text import line_of, squeeze
 
 MAX_ENTRIES = 5_000
 MAX_PART_BYTES = 100 * 1024 * 1024
@@ -116,11 +116,11 @@ def _heading_styles(styles: Any) -> dict[str, int]:
         identifier = style.get(f"{W}styleId") or ""
         name = (name_node.get(f"{W}val") or "").lower() if name_node is not None else ""
         outline = style.find(f"{W}pPr/{W}outlineLvl")
-        if name.startswith("heading ") and name[8:].isdigit():
+        if name.startswith("heading ") and name[8:].isdecimal():
             levels[identifier] = min(6, int(name[8:]))
         elif name in _TITLE_STYLES:
             levels[identifier] = _TITLE_STYLES[name]
-        elif outline is not None and (value := outline.get(f"{W}val") or "").isdigit() and int(value) < 6:
+        elif outline is not None and (value := outline.get(f"{W}val") or "").isdecimal() and int(value) < 6:
             levels[identifier] = int(value) + 1
         based = style.find(f"{W}basedOn")
         if based is not None:
@@ -176,11 +176,11 @@ class _Reader:
         numbered = f"{label} {text}" if label and label != "•" else text
         outline = element.find(f"{W}pPr/{W}outlineLvl")
         level = self.headings.get(style_id, 0)
-        if outline is not None and (value := outline.get(f"{W}val") or "").isdigit() and int(value) < 6:
+        if outline is not None and (value := outline.get(f"{W}val") or "").isdecimal() and int(value) < 6:
             level = int(value) + 1
         if level:
             self.blocks.append(Block("heading", numbered, level=level))
-        elif label and not label[0].isdigit():
+        elif label and not label[0].isdecimal():
             self.blocks.append(Block("item", numbered, level=self.numbering.depth))
         else:
             self.blocks.append(Block("paragraph", numbered))
@@ -208,11 +208,11 @@ class _Reader:
             text = squeeze(" ".join(self._text(each) for each in paragraphs))
             span = cell.find(f"{W}tcPr/{W}gridSpan")
             value = (span.get(f"{W}val") or "1") if span is not None else "1"
-            cells.extend([text, *[""] * (min(int(value), 64) - 1 if value.isdigit() else 0)])
+            cells.extend([text, *[""] * (min(int(value), 64) - 1 if value.isdecimal() else 0)])
         return tuple(cells)
 
     def _text(self, element: Any) -> str:
-        return self.budget.spend(clean(squeeze("".join(_runs(element)))))
+        return self.budget.spend(line_of("".join(_runs(element))))
 
 
 def _runs(element: Any) -> Iterator[str]:

@@ -7,10 +7,10 @@ from typing import Any
 import lxml.html
 
 from patchbay.products.plugs.engine.parsing.blocks import Block, Parsed, TextBudget, UnreadableError, header, row
-from patchbay.products.plugs.engine.parsing.text import decode, squeeze
+from patchbay.products.plugs.engine.parsing.text import clean, decode, line_of, squeeze
 
 _DROPPED_TAGS = (
-    "script style noscript template iframe object embed svg math canvas audio video nav footer aside button"
+    "script style noscript noframes template iframe object embed svg math canvas audio video nav footer aside button"
     " select input textarea dialog head link meta"
 )
 _DROPPED = frozenset(_DROPPED_TAGS.split())
@@ -22,6 +22,7 @@ _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _MAX_DEPTH = 250
 _MAX_COLUMNS = 100  # what spans beyond spans nothing: a hostile table would grow by the square
+_FRAMES_NAMED = 5
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?\s*([a-zA-Z0-9_-]{2,40})", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -37,6 +38,9 @@ def parse(data: bytes) -> Parsed:
     reader = _Reader()
     reader.walk(_content(root), 0)
     reader.close()
+    if not reader.blocks and (frames := root.findall(".//frame") + root.findall(".//iframe")):
+        shown = ", ".join(line_of(frame.get("src") or "")[:80] for frame in frames[:_FRAMES_NAMED])
+        raise UnreadableError(f"The page holds no text: it shows other pages in frames. Upload those: {shown}")
     return Parsed(reader.blocks)
 
 
@@ -85,7 +89,7 @@ class _Reader:
 
     def close(self) -> None:
         """End the paragraph or item that is open."""
-        text = self.budget.spend(squeeze("".join(self.words)))
+        text = self.budget.spend(line_of("".join(self.words)))
         if text:
             text = f"{self.marker} {text}" if self.marker not in ("", "-") else text
             self.blocks.append(Block("item" if self.marker else "paragraph", text, level=self.depth))
@@ -108,12 +112,12 @@ class _Reader:
     def _list(self, element: Any, level: int) -> None:
         self.close()
         start = element.get("start") or "1"
-        number = int(start) if start.isdigit() and len(start) < 7 else 1
+        number = int(start) if start.isdecimal() and len(start) < 7 else 1
         outer = self.marker, self.depth
         for child in element:
             if child.tag == "li":
                 value = child.get("value") or ""
-                number = int(value) if value.isdigit() and len(value) < 7 else number
+                number = int(value) if value.isdecimal() and len(value) < 7 else number
                 self.marker = f"{number}." if element.tag == "ol" else "-"
                 self.depth = outer[1] + 1 if outer[0] else 0
                 self._inside(child, "li", level + 1)
@@ -138,7 +142,7 @@ class _Reader:
                 self.blocks.append(row(texts, columns))
 
     def _add(self, kind: Any, text: str, level: int = 0) -> None:
-        text = text.strip("\n") if kind == "code" else squeeze(text)
+        text = clean(text).strip("\n") if kind == "code" else line_of(text)
         if self.budget.spend(text).strip():
             self.blocks.append(Block(kind, text, level=level))
 
@@ -165,7 +169,7 @@ def _grid(table: Any) -> list[tuple[tuple[str, ...], bool]]:
             across, down = min(_span(cell, "colspan"), max(1, _MAX_COLUMNS - len(texts))), _span(cell, "rowspan")
             if down > 1 and len(texts) < _MAX_COLUMNS:
                 taken_next |= dict.fromkeys(range(len(texts), len(texts) + across), down - 1)
-            texts += [squeeze(_visible_text(cell)), *[""] * (across - 1)]
+            texts += [line_of(_visible_text(cell)), *[""] * (across - 1)]
         if any(texts):
             alone = len(cells) == 1 and not taken
             rows.append((tuple(texts[:1] if alone else texts), all(cell.tag == "th" for cell in cells)))

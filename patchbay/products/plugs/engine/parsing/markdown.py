@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from patchbay.products.plugs.engine.parsing.blocks import Block, Parsed, TextBudget, header, row
-from patchbay.products.plugs.engine.parsing.text import decode, squeeze
+from patchbay.products.plugs.engine.parsing.text import decode, line_of
 
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _FENCE = re.compile(r"[ \t]*(```+(?=[^`]*$)|~~~+)")  # in a list it may stand as deep as the item's own text
@@ -60,7 +60,7 @@ def plain(text: str) -> str:
         for pattern, replacement in _INLINE:
             part = pattern.sub(replacement, part)
         parts[position] = html.unescape(part) if "&" in part else part
-    return squeeze("".join(parts))
+    return line_of("".join(parts))
 
 
 def split_row(line: str) -> list[str]:

@@ -52,7 +52,7 @@ class Numbering:
             return self.styles.get(style_id, ("", 0))
         default = self.styles.get(style_id, ("", 0))
         list_id, depth = _value(properties, "numId", default[0]), _value(properties, "ilvl", "0")
-        return list_id, int(depth) if depth.isdigit() else 0
+        return list_id, int(depth) if depth.isdecimal() else 0
 
     @staticmethod
     def _number(levels: dict[int, Level], counters: dict[int, int], at: int) -> str:
@@ -79,7 +79,7 @@ def read_numbering(numbering: Any, styles: Any) -> Numbering:
         properties = style.find(f"{W}pPr/{W}numPr")
         if properties is not None:
             depth = _value(properties, "ilvl", "0")
-            place = _value(properties, "numId", ""), int(depth) if depth.isdigit() else 0
+            place = _value(properties, "numId", ""), int(depth) if depth.isdecimal() else 0
             by_style[style.get(f"{W}styleId") or ""] = place
     return Numbering(lists, by_style)
 
@@ -101,8 +101,8 @@ def _levels(parent: Any) -> dict[int, Level]:
     levels: dict[int, Level] = {}
     for each in parent.iterfind(f"{W}lvl"):
         at, start = each.get(f"{W}ilvl") or "0", _value(each, "start", "1")
-        levels[int(at) if at.isdigit() else 0] = Level(
-            _value(each, "numFmt", "decimal"), _value(each, "lvlText", ""), int(start) if start.isdigit() else 1
+        levels[int(at) if at.isdecimal() else 0] = Level(
+            _value(each, "numFmt", "decimal"), _value(each, "lvlText", ""), int(start) if start.isdecimal() else 1
         )
     return levels
 

@@ -44,7 +44,12 @@ LEGACY = {
 }
 """The encodings that a page may declare, each by Python's name of the one that browsers read in its place."""
 
-_CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"} | {0x7F: None, 0xFEFF: None, 0xFFFE: None}
+_NONCHARACTERS = (*range(0xFDD0, 0xFDF0), *(plane << 16 | last for plane in range(17) for last in (0xFFFE, 0xFFFF)))
+_CONTROLS: dict[int, str | None] = {
+    **dict.fromkeys((*range(32), 0x7F, 0xFEFF, *_NONCHARACTERS)),
+    **{ord(each): each for each in "\t\n"},
+    **dict.fromkeys(map(ord, "\v\f"), "\n"),  # they part words
+}
 _ITEM = re.compile(r"[ \t]*(?:[-*•–▪◦][ \t]+|\([0-9a-zA-Z]{1,4}\)[ \t]+)")
 HEADING_WORDS = 12
 _HEAD = 65_536
@@ -92,6 +97,11 @@ def clean(text: str) -> str:
 def squeeze(text: str) -> str:
     """Return the text with every run of white space as one space."""
     return " ".join(text.split())
+
+
+def line_of(text: str) -> str:
+    """Return the text as one line: `clean`, for what a file's escapes may have brought, then `squeeze`."""
+    return squeeze(clean(text))
 
 
 def parse(data: bytes) -> Parsed:
