@@ -6,7 +6,8 @@ that links of old citations can say that the document was deleted; the answers t
 
 import contextlib
 import hashlib
-from collections.abc import Collection, Iterator
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
@@ -44,7 +45,7 @@ def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str)
     InvalidError (empty, nameless), TooLargeError, UnsupportedMediaError; nothing is kept then.
     """
     require_may_change(actor, plug)
-    filename, title = _names(filename)
+    filename, titles = _names(filename)
     _check_size(file)
     try:
         media_type = detect(file, filename)
@@ -60,7 +61,7 @@ def upload_document(*, actor: Actor, plug: Plug, file: File[Any], filename: str)
             Plug.objects.select_for_update().get(id=plug.id)  # two uploads of one title make two versions, in order
             document = _known_content(actor.organisation_id, plug, sha256)
             if document is None:
-                document = _add_version(actor, plug, title, version)
+                document = _add_version(actor, plug, titles, version)
             elif document.latest and document.latest.status == DocumentVersion.Status.ERROR:
                 _read_again(document.latest)
     except Plug.DoesNotExist:
@@ -139,13 +140,18 @@ def _folders(path: str, depth: int) -> Iterator[str]:
         yield from _folders(f"{path}/{name}", depth - 1)
 
 
-def _names(filename: str) -> tuple[str, str]:
-    """Return the bare file name and the title it gives."""
-    name = " ".join(PurePath(filename.replace("\0", "").replace("\\", "/")).name.split())[-200:]
-    title = PurePath(name).stem.strip()
-    if not title:
+def _names(filename: str) -> tuple[str, tuple[str, ...]]:
+    """Return the bare file name in composed characters, and the titles that it gives, how it is kept first.
+
+    The others are the same name as it came and decomposed, as a Mac sends it: documents of before may have those.
+    """
+    path = filename.replace("\0", "").replace("\\", "/")
+    forms = (unicodedata.normalize("NFC", path), path, unicodedata.normalize("NFD", path))
+    names = [" ".join(PurePath(form).name.split())[-200:] for form in forms]
+    titles = tuple(PurePath(name).stem.strip() for name in names)
+    if not titles[0]:
         raise InvalidError("The file has no name.", fields=(FieldError("file", "Send the file's name with it."),))
-    return name, title
+    return names[0], titles
 
 
 def _check_size(file: File[Any]) -> None:
@@ -177,17 +183,23 @@ def _known_content(organisation_id: str, plug: Plug, sha256: str) -> Document | 
     return rows.filter(latest__sha256=sha256).select_related("latest").first()
 
 
-def _add_version(actor: Actor, plug: Plug, title: str, version: DocumentVersion) -> Document:
-    document, created = Document.objects.select_related("latest").get_or_create(
-        organisation_id=actor.organisation_id, plug=plug, title=title, deleted_at=None
-    )
+def _titled(organisation_id: str, plug: Plug, titles: Sequence[str]) -> Document | None:
+    """Return the document of the first of the titles that has one."""
+    rows = Document.objects.filter(organisation_id=organisation_id, plug=plug, deleted_at__isnull=True)
+    standing = {each.title: each for each in rows.filter(title__in=titles).select_related("latest")}
+    return next((standing[title] for title in titles if title in standing), None)
+
+
+def _add_version(actor: Actor, plug: Plug, titles: Sequence[str], version: DocumentVersion) -> Document:
+    known = _titled(actor.organisation_id, plug, titles)
+    document = known or Document.objects.create(organisation_id=actor.organisation_id, plug=plug, title=titles[0])
     version.document = document
     version.number = document.latest.number + 1 if document.latest else 1
     version.save()
-    document.latest = version
-    document.save(update_fields=["latest"])
+    document.latest, document.title = version, titles[0]
+    document.save(update_fields=["latest", "title"])
     jobs.enqueue("plugs.index_document", version_id=version.pk)
-    _record(actor, "document.created" if created else "document.replaced", document)
+    _record(actor, "document.replaced" if known else "document.created", document)
     return document
 
 

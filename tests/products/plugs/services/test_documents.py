@@ -2,6 +2,7 @@
 
 import os
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,24 @@ def test_new_content_is_a_new_version_and_the_old_answers_until_it_is_ready(desk
     assert document.current.number == 2
     assert found(desk, "rent") == ["The rent is payable monthly in advance."]
     assert "first working day" in queries.get_text(document, 1)
+
+
+@pytest.mark.parametrize("standing", ["NFC", "NFD", "as it came"])
+def test_a_name_in_other_characters_of_the_same_look_is_the_same_document(desk: Desk, standing: str) -> None:
+    name = "Mietverträge \u212b"  # an ångström sign, which neither form leaves as it came
+    title = name if standing == "as it came" else unicodedata.normalize(standing, name)
+    first = desk.upload(LEASE)
+    Document.objects.filter(pk=first.pk).update(title=title)
+    for number, sent in enumerate((name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))):
+        again = desk.upload(f"{LATER}{number}", f"{sent}.md")
+        assert (again.pk, again.latest and again.latest.number) == (first.pk, number + 2)
+
+
+def test_a_title_is_kept_in_composed_characters(desk: Desk) -> None:
+    document = desk.upload(LEASE, unicodedata.normalize("NFD", "Verträge.md"))
+    assert document.latest
+    assert (document.title, document.latest.filename) == ("Verträge", "Verträge.md")
+    assert desk.upload(LATER, "Verträge.md").pk == document.pk
 
 
 def test_an_older_version_that_finishes_last_does_not_answer(desk: Desk) -> None:
