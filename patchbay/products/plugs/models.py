@@ -168,7 +168,11 @@ class ChatSession(models.Model):
 
 
 class ChatMessage(models.Model):
-    """One turn; an assistant's turn keeps the whole answer object as it was sent in `answer`."""
+    """One turn; an assistant's turn keeps the whole answer object as it was sent in `answer`.
+
+    `exchange` is the answer's id, on its question too: what is asked while another answer is being written would stand
+    between the two by time. The turns of before have none.
+    """
 
     class Role(models.TextChoices):
         USER = "user", "User"
@@ -179,6 +183,7 @@ class ChatMessage(models.Model):
     role = models.CharField(max_length=9, choices=Role.choices)
     content = models.TextField()
     answer = models.JSONField(null=True)
+    exchange = models.CharField(max_length=LENGTH, default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

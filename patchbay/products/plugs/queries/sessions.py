@@ -35,15 +35,15 @@ def list_sessions(
 
 
 def list_messages(session: ChatSession) -> list[ChatMessage]:
-    """Return the whole conversation, oldest first."""
-    return list(session.messages.order_by("created_at", "-role"))
+    """Return the whole conversation in the order of its answers, each behind its question."""
+    return list(session.messages.order_by("exchange", "created_at", "-role"))
 
 
 def list_recent_messages(session: ChatSession) -> list[ChatMessage]:
     """Return the latest turns that fit a prompt, oldest first: at most six, of at most 6,000 characters together."""
     recent: list[ChatMessage] = []
     room = HISTORY_CHARACTERS
-    for message in session.messages.order_by("-created_at", "role")[:HISTORY_TURNS]:
+    for message in session.messages.order_by("-exchange", "-created_at", "role")[:HISTORY_TURNS]:
         room -= len(message.content)
         if room < 0:
             break

@@ -56,6 +56,7 @@ def _store(actor: Actor, exchange: Exchange) -> None:
                 session_id=exchange.session_id,
                 role=ChatMessage.Role.USER,
                 content=exchange.question,
+                exchange=exchange.answer_id,
                 created_at=exchange.asked_at,
             ),
             ChatMessage(
@@ -64,6 +65,7 @@ def _store(actor: Actor, exchange: Exchange) -> None:
                 role=ChatMessage.Role.ASSISTANT,
                 content=exchange.answer_text,
                 answer=exchange.answer,
+                exchange=exchange.answer_id,
             ),
         ]
     )

@@ -16,6 +16,7 @@ from patchbay.products.gateway import errors
 from patchbay.products.gateway.contracts import OFFLINE_MODEL, PLUG_DOOR
 from patchbay.products.gateway.engine import metrics
 from patchbay.products.plugs.models import ChatMessage, ChatSession, Plug
+from patchbay.products.plugs.queries import sessions as queries
 from patchbay.products.plugs.services import sessions
 from tests import factories
 from tests.asgi import Answer
@@ -388,6 +389,23 @@ class TestSessions:
         assert second["session_id"] == first["session_id"]
         turns = [(turn.role, turn.content) for turn in world.answering.questions[1].history]
         assert turns == [("user", "How long?"), ("assistant", "Thirty days.")]
+
+    async def test_questions_at_once_stand_each_before_its_own_answer(self, world: World) -> None:
+        session_id = (await world.ask("0")).json()["session_id"]
+        gate = asyncio.Event()
+        provider = world.answers("la", "te", gate=gate)
+        slow = asyncio.create_task(world.ask("slow", session_id=session_id))
+        await provider.called.wait()
+        world.answers("soon")
+        await world.ask("quick", session_id=session_id)
+        gate.set()
+        await slow
+        await world.ask("last", session_id=session_id)
+        told = [turn.content for turn in world.answering.questions[-1].history]
+        assert told == ["0", "Thirty days.", "quick", "soon", "slow", "late"]
+        session = await world.pool.run(ChatSession.objects.get, id=session_id)
+        kept = await world.pool.run(queries.list_messages, session)
+        assert [turn.content for turn in kept[:6]] == told
 
     async def test_the_history_is_bounded(self, world: World) -> None:
         session_id = (await world.ask("0")).json()["session_id"]
