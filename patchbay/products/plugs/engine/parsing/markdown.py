@@ -1,15 +1,16 @@
-"""GitHub-flavoured Markdown, in one pass over its lines: headings, pipe tables, lists, code, paragraphs.
+"""GitHub-flavoured Markdown, line by line: headings, pipe tables, lists, code, footnotes, paragraphs.
 
-Inline marks are taken off, so that a quote reads as the page shows it. Every pattern here is linear: none may run
-past the character that would open it again.
+Front matter and the definitions of links are no text. Every pattern here and of `inline` is linear: none may run past
+the character that would open it again.
 """
 
-import html
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from patchbay.products.plugs.engine.parsing.blocks import Block, Parsed, TextBudget, header, row
-from patchbay.products.plugs.engine.parsing.text import decode, line_of
+from patchbay.products.plugs.engine.parsing.inline import label_of, plain
+from patchbay.products.plugs.engine.parsing.text import decode
 
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _FENCE = re.compile(r"[ \t]*(```+(?=[^`]*$)|~~~+)")  # in a list it may stand as deep as the item's own text
@@ -19,27 +20,44 @@ _ITEM = re.compile(r"([ \t]*)([-*+]|[0-9]{1,9}[.)])[ \t]+(.*)")
 _DELIMITER = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _QUOTE = re.compile(r"(?: {0,3}>[ ]?)+")
 
-_INLINE: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)"), r"\1"),
-    (re.compile(r"</?(?:br|p|div|span|b|i|u|em|strong|sub|sup|small|kbd|mark|a|img)\b[^<>\n]*>", re.IGNORECASE), " "),
-    (re.compile(r"\*\*\*([^*\n]+)\*\*\*"), r"\1"),
-    (re.compile(r"\*\*([^*\n]+)\*\*"), r"\1"),
-    (re.compile(r"(?<![\w*])\*([^\s*][^*\n]*)\*(?![\w*])"), r"\1"),
-    (re.compile(r"(?<!\w)__([^_\n]+)__(?!\w)"), r"\1"),
-    (re.compile(r"(?<!\w)_([^\s_][^_\n]*)_(?!\w)"), r"\1"),
-    (re.compile(r"~~([^~\n]+)~~"), r"\1"),
-    (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
+_DEFINITION = re.compile(
+    r"[ \t]*\[(?!\^)((?:[^\[\]\\\n]|\\.){1,999})\]:[ \t]*(?:<[^<>\n]*>|[^\s<]\S*)"
+    r"""(?:[ \t]+(?:"[^"\n]*"|'[^'\n]*'|\([^()\n]*\)))?[ \t]*$"""
 )
-_CODE = re.compile(r"`+([^`\n]+)`+")
+_FOOTNOTE = re.compile(r"[ \t]*\[(\^[^\[\]\s]{1,999})\]:[ \t]*(.*)")
+_FRONT_MATTER = {
+    "---": (re.compile(r"#|[^\s:#][^:\n]*:(?:\s|$)"), ("---", "...")),
+    "+++": (re.compile(r"#|\[|.*="), ("+++",)),
+}
+"""What opens front matter (YAML, TOML): what its first line must look like, as a rule may stand there too; its end."""
 
 
 def parse(data: bytes) -> Parsed:
     """Parse a Markdown file."""
-    reader = _Reader()
-    for line in _without_comments(TextBudget().spend(decode(data))).split("\n"):
+    lines = _without_comments(_body(TextBudget().spend(decode(data)))).split("\n")
+    reader = _Reader(_labels(lines))
+    for line in lines:
         reader.feed(line)
     reader.close()
     return Parsed(reader.blocks)
+
+
+def _body(text: str) -> str:
+    """Return the text behind its front matter, which is no part of what a page shows."""
+    opener, _, rest = text.partition("\n")
+    first, ends = _FRONT_MATTER.get(opener.rstrip(), (None, ()))
+    if first is None or not first.match(rest):
+        return text
+    lines = rest.split("\n")
+    end = next((at for at, line in enumerate(lines) if line.rstrip() in ends), None)
+    return text if end is None else "\n".join(lines[end + 1 :])
+
+
+def _labels(lines: Iterable[str]) -> frozenset[str]:
+    """Return what links and footnote marks may refer to: only what is defined somewhere is one."""
+    candidates = (line[quote.end() :] if (quote := _QUOTE.match(line)) else line for line in lines if "]:" in line)
+    found = (_DEFINITION.match(line) or _FOOTNOTE.match(line) for line in candidates)
+    return frozenset(label_of(match.group(1)) for match in found if match)
 
 
 def _without_comments(text: str) -> str:
@@ -52,29 +70,11 @@ def _without_comments(text: str) -> str:
     return "".join((*kept, text[at:]))
 
 
-def plain(text: str) -> str:
-    """Take inline marks off: emphasis, links, code ticks, escapes, entities; white space becomes single spaces."""
-    parts = _CODE.split(text)  # every second part is code, which keeps its marks
-    for position in range(0, len(parts), 2):
-        part = parts[position]
-        for pattern, replacement in _INLINE:
-            part = pattern.sub(replacement, part)
-        parts[position] = html.unescape(part) if "&" in part else part
-    return line_of("".join(parts))
-
-
-def split_row(line: str) -> list[str]:
-    """Return the cells of a pipe-table line; `\\|` is a bar inside a cell."""
-    inner = line.strip().removeprefix("|")
-    if inner.endswith("|") and not inner.endswith("\\|"):
-        inner = inner[:-1]
-    return [plain(cell) for cell in re.split(r"(?<!\\)\|", inner)]
-
-
 @dataclass(slots=True)
 class _Reader:
     """Holds the lines of the block that is open until the next line closes it; `quoted` where a fence is in a quote."""
 
+    labels: frozenset[str]
     blocks: list[Block] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     marker: str = ""
@@ -94,7 +94,7 @@ class _Reader:
             line = line[quote.end() :]
         if self.columns is not None:
             if "|" in line:
-                self.blocks.append(row(split_row(line), self.columns))
+                self.blocks.append(row(self._cells(line), self.columns))
                 return
             self.columns = None
         if fence := _FENCE.match(line):
@@ -114,7 +114,7 @@ class _Reader:
             text = "\n".join(self.lines).strip("\n")
             if text.strip():
                 self.blocks.append(Block("code", text))
-        elif text := plain("\n".join(self.lines).replace("\n", " ")):
+        elif text := plain(" ".join(self.lines), self.labels):
             numbered = self.marker and self.marker not in "-*+"
             text = f"{self.marker} {text}" if numbered else text
             self.blocks.append(Block("item" if self.marker else "paragraph", text, level=self.depth))
@@ -131,12 +131,17 @@ class _Reader:
             text, self.lines = " ".join(self.lines), []
             self._heading(text, 1 if setext.group(1)[0] == "=" else 2)
         elif self.lines and "|" in self.lines[-1] and "|" in line and _DELIMITER.match(line):
-            titles = split_row(self.lines.pop())
+            titles = self._cells(self.lines.pop())
             self.close()
             self.columns = titles
             self.blocks.append(header(titles))
         elif _RULE.match(line):
             self.close()
+        elif footnote := _FOOTNOTE.match(line):
+            self.close()
+            self.lines.append(footnote.group(2))
+        elif not self.lines and _DEFINITION.match(line):
+            return
         elif item := _ITEM.match(line):
             self.close()
             self.depth = len(item.group(1).expandtabs(4)) // 2
@@ -146,5 +151,12 @@ class _Reader:
             self.lines.append(line)
 
     def _heading(self, text: str, level: int) -> None:
-        if cleaned := plain(text.strip().rstrip("#")):
+        if cleaned := plain(text.strip().rstrip("#"), self.labels):
             self.blocks.append(Block("heading", cleaned, level=level))
+
+    def _cells(self, line: str) -> list[str]:
+        """Return the cells of a pipe-table line; `\\|` is a bar inside a cell."""
+        inner = line.strip().removeprefix("|")
+        if inner.endswith("|") and not inner.endswith("\\|"):
+            inner = inner[:-1]
+        return [plain(cell, self.labels) for cell in re.split(r"(?<!\\)\|", inner)]
