@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from patchbay.kernel.accounts.models import Membership, Organisation, User
 from patchbay.kernel.accounts.registration import PLATFORM_SLUG
@@ -51,6 +51,15 @@ def list_members(organisation_id: str) -> QuerySet[Membership]:
     """Return an organisation's members with their users, by name and address."""
     rows = Membership.objects.filter(organisation_id=organisation_id)
     return rows.select_related("user", "organisation").order_by("user__name", "user__email")
+
+
+def is_owner(user_id: str, organisation_id: str) -> Exists:
+    """Return the expression whether one whom these columns of a query name is an owner now, of the organisation named.
+
+    For neighbours that keep who somebody was and need to know what they are.
+    """
+    owners = Membership.objects.filter(role=Membership.Role.OWNER, user__is_active=True)
+    return Exists(owners.filter(user_id=OuterRef(user_id), organisation_id=OuterRef(organisation_id)))
 
 
 def get_organisation(organisation_id: str) -> Organisation:

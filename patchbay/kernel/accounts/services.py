@@ -14,6 +14,7 @@ from patchbay.kernel.plans import queries as plan_queries
 from patchbay.kernel.plans import services as plans
 from patchbay.lib.actor import Actor, Role
 from patchbay.lib.errors import FieldError, ForbiddenError, InvalidError, NotFoundError
+from patchbay.lib.shared.cache import changed
 
 FREE_PLAN = "free"
 
@@ -86,12 +87,16 @@ def rename_organisation(*, actor: Actor, name: str, slug: str | None = None) -> 
 
 @transaction.atomic
 def change_role(*, actor: Actor, membership_id: str, role: Role) -> Membership:
-    """Give a member another role. Owners only; LastOwnerError when no owner would be left."""
+    """Give a member another role. Owners only; LastOwnerError when no owner would be left.
+
+    Once the transaction has committed it holds in every process, for the keys that the member made too.
+    """
     if role not in Membership.Role.values:
         choices = ", ".join(Membership.Role.values)
         raise InvalidError("There is no such role.", fields=(FieldError("role", f"Choose from: {choices}."),))
     organisation = _lock_as_owner(actor)
     membership = _member(organisation, membership_id)
+    changed(organisation.pk)  # also when it is so already: whoever did may have died between the commit and the epoch
     if membership.role == role:
         return membership
     if membership.role == Membership.Role.OWNER:
@@ -104,7 +109,10 @@ def change_role(*, actor: Actor, membership_id: str, role: Role) -> Membership:
 
 @transaction.atomic
 def remove_member(*, actor: Actor, membership_id: str) -> None:
-    """Take a member out; owners may remove anyone, everyone may leave. LastOwnerError when no owner would be left."""
+    """Take a member out; owners may remove anyone, everyone may leave. LastOwnerError when no owner would be left.
+
+    Holds everywhere as another role does.
+    """
     organisation = _lock(actor.organisation_id)
     membership = _member(organisation, membership_id)
     leaving = actor.kind == "user" and actor.user_id == membership.user_id
@@ -113,6 +121,7 @@ def remove_member(*, actor: Actor, membership_id: str) -> None:
     if membership.role == Membership.Role.OWNER:
         _require_another_owner(membership)
     membership.delete()
+    changed(organisation.pk)
     _record_member(actor, membership, "member.left" if leaving else "member.removed", {"role": membership.role})
 
 

@@ -83,6 +83,6 @@ def list_events(request: HttpRequest, filters: Query[EventFilters]) -> Any:
     if not reader.may_read_audit:
         raise ForbiddenError(
             "The audit log is for owners.",
-            next_step="Use a key of full permission for the whole organisation that an owner made.",
+            next_step="Use a key of full permission for the whole organisation that you made as an owner.",
         )
     return queries.list_events(reader.organisation_id, **filters.dict())

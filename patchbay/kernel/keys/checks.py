@@ -83,11 +83,11 @@ def require_unlimited(actor: Actor) -> None:
         )
 
 
-def made_by_owner(actor: Actor) -> bool:
-    """Tell whether a key that this actor makes is an owner's: a key hands on whose it is."""
+def owner_of(actor: Actor) -> str | None:
+    """Return the owner whose a key is that this actor makes, if it is one's: a key hands on whose it is."""
     if actor.kind == "key":
-        return ApiKey.objects.filter(pk=actor.key_id, made_by_owner=True).exists()
-    return actor.role == "owner"
+        return ApiKey.objects.values_list("owner_id", flat=True).get(pk=actor.key_id)
+    return actor.user_id if actor.role == "owner" else None
 
 
 def require_not_to_outlive(actor: Actor, expires_at: datetime | None) -> None:

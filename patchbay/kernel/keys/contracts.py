@@ -21,7 +21,8 @@ class Key:
     """A key as lists show it; `plug_id` None stands for the whole organisation. It holds nothing secret.
 
     `requests_per_minute` and `budget` are limits of its own, None where it has none. `previous_until` is until when the
-    secret before the last rotation is good, if there was one.
+    secret before the last rotation is good, if there was one. `owner_id` is the owner who made it, whose role it
+    follows in what only owners may do; None where nobody did, or somebody else rotated it.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Key:
     last_used_at: datetime | None
     requests_per_minute: int | None
     previous_until: datetime | None
+    owner_id: str | None
     budget: BudgetView | None
 
     @property
@@ -67,8 +69,9 @@ class CreatedKey:
 class Grant:
     """What a valid key allows; `expires_at` is in seconds since 1970, rates are requests per minute.
 
-    `requests_per_minute` is the plan's, `key_requests_per_minute` the key's own. `budgets` are the ids of the caps that
-    apply, the key's and the organisation's: hold on them with `usage.services.hold_all`.
+    `made_by_owner`: it is an owner's, who is one now. `requests_per_minute` is the plan's, `key_requests_per_minute`
+    the key's own. `budgets` are the ids of the caps that apply, the key's and the organisation's: hold on them with
+    `usage.services.hold_all`.
     """
 
     key_id: str
@@ -94,7 +97,7 @@ class Grant:
 
     @property
     def may_read_audit(self) -> bool:
-        """What only owners may read is open to the keys they made for the whole organisation."""
+        """What only owners may read is open to the keys they made for the whole organisation, while they are owners."""
         return self.made_by_owner and self.permission == "full" and self.plug_id is None
 
     def actor(self, address: str | None = None) -> Actor:

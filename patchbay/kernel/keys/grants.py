@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import Q
 
+from patchbay.kernel.accounts import queries as accounts
 from patchbay.kernel.keys.contracts import Environment, Grant, Permission, Refusal
 from patchbay.kernel.keys.models import ApiKey
 from patchbay.kernel.ledger import queries as ledger
@@ -16,6 +17,7 @@ from patchbay.kernel.plans.contracts import PlanTerms
 def read_grants(digests: Collection[str]) -> dict[str, Grant | Refusal]:
     """Return for each digest what its key grants, or why it is refused."""
     rows = ApiKey.objects.filter(Q(digest__in=digests) | Q(previous_digest__in=digests))
+    rows = rows.annotate(owner_is_one=accounts.is_owner("owner_id", "organisation_id"))
     keys: dict[str, ApiKey] = {}
     for row in rows:
         keys |= {digest: row for digest in (row.digest, row.previous_digest) if digest is not None}
@@ -52,7 +54,7 @@ def _end(digest: str, row: ApiKey | None) -> float | Refusal | None:
     return min(ends).timestamp() if ends else None
 
 
-def _grant(row: ApiKey, end: float | None, plan: PlanTerms, caps: tuple[str, ...]) -> Grant:
+def _grant(row: Any, end: float | None, plan: PlanTerms, caps: tuple[str, ...]) -> Grant:
     return Grant(
         key_id=row.pk,
         organisation_id=row.organisation_id,
@@ -63,7 +65,7 @@ def _grant(row: ApiKey, end: float | None, plan: PlanTerms, caps: tuple[str, ...
         expires_at=end,
         requests_per_minute=plan.requests_per_minute,
         plan_code=plan.code,
-        made_by_owner=row.made_by_owner,
+        made_by_owner=row.owner_is_one,
         key_requests_per_minute=row.requests_per_minute,
         budgets=caps,
     )

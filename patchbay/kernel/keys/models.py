@@ -27,7 +27,9 @@ class ApiKey(models.Model):
     )
     previous_until = models.DateTimeField(null=True, help_text="Until when that secret is good")
     requests_per_minute = models.PositiveIntegerField(null=True, help_text="None: as many as the plan allows")
-    made_by_owner = models.BooleanField(default=False, help_text="Made by an owner, or by a key of one")
+    owner_id = models.CharField(
+        max_length=LENGTH, null=True, help_text="The owner who made it, or whose key did; None: nobody who was one"
+    )
     created_by = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)

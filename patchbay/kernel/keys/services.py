@@ -13,7 +13,7 @@ from patchbay.kernel.keys import scopes, token
 from patchbay.kernel.keys.cache import GrantCache, announced
 from patchbay.kernel.keys.checks import (
     Wanted,
-    made_by_owner,
+    owner_of,
     require_may_manage,
     require_not_to_outlive,
     require_unlimited,
@@ -93,7 +93,7 @@ def create_key(
         environment=environment,
         prefix=secret[: token.PREFIX_LENGTH],
         digest=token.digest(secret),
-        made_by_owner=made_by_owner(actor),
+        owner_id=owner_of(actor),
         created_by=actor.name[:200],
         expires_at=expires_at,
         requests_per_minute=requests_per_minute,
@@ -173,9 +173,9 @@ def rotate_key(
         row.previous_digest = row.digest if overlap_seconds else None
         row.previous_until = datetime.now(UTC) + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         row.prefix, row.digest = secret[: token.PREFIX_LENGTH], token.digest(secret)
-        # Who rotates learns the secret: it is an owner's only if an owner made the key and rotates it.
-        row.made_by_owner = row.made_by_owner and made_by_owner(actor)
-        row.save(update_fields=["prefix", "digest", "previous_digest", "previous_until", "made_by_owner"])
+        # Who rotates learns the secret: a key is an owner's only as long as nobody else does.
+        row.owner_id = row.owner_id if owner_of(actor) == row.owner_id else None
+        row.save(update_fields=["prefix", "digest", "previous_digest", "previous_until", "owner_id"])
         _record(
             actor, row, "key.rotated", {"prefix": [before, row.prefix], "previous_secret_until": row.previous_until}
         )

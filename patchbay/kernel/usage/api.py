@@ -105,7 +105,7 @@ def set_budget(request: HttpRequest, body: OrganisationBudgetIn) -> dict[str, An
     if not request.auth.may_read_audit:  # type: ignore[attr-defined]
         raise ForbiddenError(
             "The budget is for owners and editors.",
-            next_step="Use a key of full permission for the whole organisation that an owner made, or the usage page.",
+            next_step="Use the usage page, or a full key for the whole organisation that you made as an owner.",
         )
     cap = None if body.monthly_cap is None else from_credits(body.monthly_cap)
     services.set_organisation_budget(actor=actor_of(request), cap_micro=cap)

@@ -10,7 +10,8 @@ from typing import Any
 def _serve(pipe: Connection, database: dict[str, Any]) -> None:
     """Answer for each secret whether it is in memory, then whether it is let in; an empty one ends.
 
-    For an actor and a key's id, revoke that key.
+    For "reach" and a secret, answer whether it reaches what only owners do; for an actor and a key's id, revoke that
+    key.
     """
     import django
     from django.conf import settings
@@ -21,6 +22,9 @@ def _serve(pipe: Connection, database: dict[str, Any]) -> None:
     from patchbay.lib.errors import UnauthenticatedError
 
     while secret := pipe.recv():
+        if isinstance(secret, tuple) and secret[0] == "reach":
+            pipe.send(keys.authenticate(secret[1]).may_read_audit)
+            continue
         if isinstance(secret, tuple):
             keys.revoke_key(actor=secret[0], key_id=secret[1])
             pipe.send("revoked")

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patchbay.kernel.accounts import services as accounts
 from patchbay.kernel.keys import cache, services, token
 from patchbay.kernel.keys.contracts import Grant
 from patchbay.kernel.keys.models import ApiKey
@@ -170,7 +171,7 @@ def test_many_keys_are_read_by_a_few_queries_each_with_its_own_answer() -> None:
     secrets = [*(each.secret for each in made), token.new_token("live"), "nonsense", made[0].secret]
     with CaptureQueriesContext(connection) as queries:
         pro, capped, revoked, unknown, nonsense, again = services.authenticate_all(secrets)
-    assert len(queries) == 4, "keys, who is on which plan, the plans, caps"
+    assert len(queries) == 4, "keys with whose they are, who is on which plan, the plans, caps"
     assert isinstance(pro, Grant)
     assert isinstance(capped, Grant)
     assert (pro.key_id, pro.plan_code, pro.budgets) == (made[0].key.id, "pro", ())
@@ -340,6 +341,27 @@ def test_a_key_revoked_in_one_process_is_refused_in_the_other_at_once(other: Con
     services.revoke_key(actor=owner, key_id=made.key.id)
     assert ask(made.secret) == (False, False)
     assert ask(kept.secret) == (True, True), "it is another organisation's"
+
+
+def test_an_owner_who_is_demoted_or_removed_takes_an_owners_reach_from_their_keys_in_every_process(
+    other: Connection,
+) -> None:
+    def reaches(secret: str) -> tuple[bool, bool]:
+        here = services.authenticate(secret).may_read_audit
+        other.send(("reach", secret))
+        assert other.poll(60)
+        return here, other.recv()
+
+    first = factories.membership()
+    second = factories.member(first.organisation_id, "owner")
+    mine, theirs = factories.key(first.actor()).secret, factories.key(second.actor()).secret
+    assert [reaches(mine), reaches(theirs)] == [(True, True), (True, True)]
+    for role, expected in (("editor", (False, False)), ("owner", (True, True)), ("viewer", (False, False))):
+        accounts.change_role(actor=first.actor(), membership_id=second.pk, role=role)
+        assert [reaches(mine), reaches(theirs)] == [(True, True), expected]
+    accounts.change_role(actor=first.actor(), membership_id=second.pk, role="owner")
+    accounts.remove_member(actor=first.actor(), membership_id=second.pk)
+    assert [reaches(mine), reaches(theirs)] == [(True, True), (False, False)]
 
 
 def test_two_keys_revoked_at_once_in_two_processes_are_refused_in_both(other: Connection) -> None:

@@ -3,7 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
+from patchbay.kernel.accounts import services as accounts
+from patchbay.kernel.accounts.models import Membership
 from patchbay.kernel.audit import queries as audit
 from patchbay.kernel.keys import queries, scopes, services, token
 from patchbay.kernel.keys.contracts import PlugScope
@@ -111,6 +115,43 @@ def test_a_key_hands_on_no_more_than_it_has(owner: Actor) -> None:
         factories.key(as_key(factories.key(owner, plug_id="plug_1").secret))
     with pytest.raises(ForbiddenError):
         factories.key(as_key(factories.key(owner, permission="read_only").secret))
+
+
+def test_an_owners_reach_follows_the_owner_through_the_keys_that_their_keys_made() -> None:
+    first = factories.membership(plan="pro")
+    second = factories.member(first.organisation_id, "owner")
+    made = factories.key(as_key(factories.key(second.actor()).secret))
+    assert services.authenticate(made.secret).may_read_audit
+    accounts.change_role(actor=first.actor(), membership_id=second.pk, role="editor")
+    grant = services.authenticate(made.secret)
+    assert (grant.may_read_audit, grant.actor().role) == (False, "editor"), "the rest stays the organisation's"
+    event = audit.list_events(first.organisation_id, limit=1).data[0]
+    assert (event.action, event.target_id) == ("member.role_changed", second.user_id)
+
+
+def test_who_owns_another_organisation_reaches_nothing_by_that(owner: Actor) -> None:
+    stranger = factories.membership()
+    guest = Membership.objects.create(organisation_id=owner.organisation_id, user=stranger.user, role="owner")
+    made = factories.key(guest.actor())
+    assert services.authenticate(made.secret).may_read_audit
+    accounts.remove_member(actor=owner, membership_id=guest.pk)
+    assert not services.authenticate(made.secret).may_read_audit, "an owner still, but not here"
+
+
+def test_whose_a_key_is_that_was_made_before_that_was_kept_is_read_from_the_audit_log(
+    transactional_db: None, owner: Actor
+) -> None:
+    made, unknown = factories.key(owner), factories.key(owner)
+    ApiKey.objects.filter(pk=unknown.key.id).update(id="key_unknown")
+    migrate = MigrationExecutor(connection).migrate
+    migrate([("keys", "0001_initial")])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE keys_apikey SET made_by_owner = %s", [True])
+    finally:
+        MigrationExecutor(connection).migrate([("keys", "0002_owner")])
+    owners = dict(ApiKey.objects.values_list("id", "owner_id"))
+    assert owners == {made.key.id: owner.user_id, "key_unknown": None}
 
 
 def test_what_an_expiring_key_makes_does_not_outlive_it(owner: Actor) -> None:

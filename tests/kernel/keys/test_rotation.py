@@ -130,6 +130,17 @@ def test_an_editor_who_rotates_an_owners_key_gets_no_owners_key(owner: Actor) ->
     assert not services.authenticate(made.secret).may_read_audit
 
 
+def test_who_rotates_an_owners_key_knows_its_secret_so_it_keeps_its_reach_by_its_owner_alone(owner: Actor) -> None:
+    made = factories.key(owner)
+    rotated = rotate(owner, made)
+    assert services.authenticate(rotated.secret).may_read_audit
+    by_itself = rotate(services.authenticate(rotated.secret).actor(), made)
+    assert services.authenticate(by_itself.secret).may_read_audit
+    another = factories.member(owner.organisation_id, "owner").actor()
+    assert not services.authenticate(rotate(another, made).secret).may_read_audit
+    assert not services.authenticate(rotate(owner, made).secret).may_read_audit, "what is lost does not come back"
+
+
 def test_a_key_hands_out_no_secret_that_may_do_more_or_lasts_longer(owner: Actor) -> None:
     lasting = factories.key(owner)
     end = datetime.now(UTC) + timedelta(days=1)

@@ -241,6 +241,7 @@ def _owner(request: HttpRequest) -> Actor:
         raise ForbiddenError("A test key does not change how models are set up.", next_step="Use a live key.")
     if not (grant.made_by_owner and grant.permission == "full"):
         raise ForbiddenError(
-            "Only owners change how models are set up.", next_step="Use a key of full permission that an owner made."
+            "Only owners change how models are set up.",
+            next_step="Use a key of full permission that you made as an owner.",
         )
     return replace(actor, role="owner")
