@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/openapi.json", openapi_json, name="openapi"),
     path("v1/", api.urls),
 ]
+handler400 = "patchbay.web.views.bad_request"
 handler403 = "patchbay.web.views.forbidden"
 handler404 = "patchbay.web.views.not_found"
 handler500 = "patchbay.web.views.failed"

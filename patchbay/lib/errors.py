@@ -55,6 +55,11 @@ class BadRequestError(AppError):
     advice = "Compare the request with the documentation of the operation."
 
 
+class UnknownHostError(BadRequestError):
+    code, title = "unknown_host", "This Patchbay does not answer to that name"
+    advice = "Use its own address; whoever runs it can add names with PATCHBAY_ALLOWED_HOSTS."
+
+
 class UnauthenticatedError(AppError):
     status, code, title = 401, "unauthenticated", "A valid API key is needed"
     advice = "Send a valid API key in the Authorization header, as a bearer token."

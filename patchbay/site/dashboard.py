@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from patchbay.kernel.audit import queries as audit
 from patchbay.kernel.keys import queries as keys
-from patchbay.kernel.keys.contracts import Key
 from patchbay.kernel.ledger import queries as ledger
 from patchbay.kernel.usage import queries as usage
 from patchbay.lib.actor import Actor
@@ -18,6 +17,7 @@ from patchbay.products.plugs import queries as plugs
 
 RECENT_EVENTS = 6
 SOON = timedelta(days=14)
+SHOWN_EXPIRING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def overview(actor: Actor) -> dict[str, Any]:
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     found = list(plugs.list_plugs(organisation_id))
     own = [plug for plug in found if plug.organisation_id == organisation_id]
-    active = [key for key in keys.list_keys(organisation_id) if key.state == "active"]
+    active = keys.count_active(organisation_id)
     failed = list(plugs.list_failed_documents(organisation_id))
     available = ledger.get_balance(organisation_id).available_micro
     burned = usage.total_cost(organisation_id, since=month)
@@ -53,7 +53,11 @@ def overview(actor: Actor) -> dict[str, Any]:
         "month": month,
         "answers": usage.count_records(organisation_id, since=month),
         "may_make": (may_make := actor.role != "viewer"),
-        "steps": [*_repairs(failed, may_make), *_expiring(active), *_first_steps(found, own, active, may_make)],
+        "steps": [
+            *_repairs(failed, may_make),
+            *_expiring(organisation_id),
+            *_first_steps(found, own, active, may_make),
+        ],
         "activity": audit.list_events(organisation_id, limit=RECENT_EVENTS).data if actor.role == "owner" else None,
         "base_url": settings.BASE_URL,
     }
@@ -73,8 +77,8 @@ def _repairs(failed: Iterable[Any], may_make: bool) -> list[Step]:
     ]
 
 
-def _expiring(active: Iterable[Key]) -> list[Step]:
-    limit = datetime.now(UTC) + SOON
+def _expiring(organisation_id: str) -> list[Step]:
+    soon = datetime.now(UTC) + SOON
     return [
         Step(
             "warn",
@@ -84,12 +88,11 @@ def _expiring(active: Iterable[Key]) -> list[Step]:
             "See keys",
             reverse("keys:list"),
         )
-        for key in active
-        if key.expires_at and key.expires_at < limit
+        for key in keys.list_expiring(organisation_id, before=soon, limit=SHOWN_EXPIRING)
     ]
 
 
-def _first_steps(found: Sequence[Any], own: Sequence[Any], active: Sequence[Key], may_make: bool) -> list[Step]:
+def _first_steps(found: Sequence[Any], own: Sequence[Any], active: int, may_make: bool) -> list[Step]:
     steps = []
     if found:
         plug = (own or found)[0]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import msgspec
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from patchbay.lib.errors import (
@@ -14,6 +14,7 @@ from patchbay.lib.errors import (
     MethodNotAllowedError,
     NotFoundError,
     TooLargeError,
+    UnknownHostError,
     problem,
 )
 
@@ -67,8 +68,15 @@ class ProblemMiddleware:
             return response
         if response.get("Content-Type", "").startswith("application/problem+json"):
             return response
-        error = _PLAIN.get(response.status_code, AppError)
-        answer = problem_response(request, error())
+        answer = problem_response(request, _refusal(request, response.status_code))
         if allow := response.get("Allow"):
             answer["Allow"] = allow
         return answer
+
+
+def _refusal(request: HttpRequest, status: int) -> AppError:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return UnknownHostError()
+    return _PLAIN.get(status, AppError)()

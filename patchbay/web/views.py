@@ -5,13 +5,25 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from django import forms
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from patchbay.lib.charts import Chart, Series, stack
-from patchbay.lib.errors import AppError, ForbiddenError, NotFoundError, from_exception
+from patchbay.lib.errors import (
+    AppError,
+    BadRequestError,
+    ForbiddenError,
+    NotFoundError,
+    UnknownHostError,
+    from_exception,
+)
 from patchbay.web.errors import came_from
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(UnknownHostError() if isinstance(exception, DisallowedHost) else BadRequestError())
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from patchbay.kernel.jobs import worker
+from patchbay.lib import mail
 from patchbay.products.plugs import services as plugs
 from tests import factories
 
@@ -93,6 +94,20 @@ def test_mail_is_shown_to_this_machine_alone(client: Client, settings: Settings,
     assert "Reset" in client.get("/mail").content.decode()
     assert client.get("/mail", REMOTE_ADDR="203.0.113.7").status_code == HTTPStatus.NOT_FOUND
     assert client.get("/mail", headers={"x-forwarded-for": "203.0.113.7"}).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_mail_stands_in_the_frame_of_who_is_signed_in(client: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.EMAIL_BACKEND, settings.MAIL_DIR = "patchbay.lib.mail.OutboxBackend", tmp_path
+    send_mail("Reset", "Follow http://localhost/x", None, ["mara@larkfield.example"])
+    [message] = mail.list_messages()
+    addresses = ("/mail", f"/mail/{message.id}")
+    for address in addresses:
+        assert ">Sign in</a>" in client.get(address).content.decode()
+    client.force_login(factories.membership(name="Mara Lindqvist").user)
+    for address in addresses:
+        page = client.get(address).content.decode()
+        assert ">Sign in</a>" not in page
+        assert "Account of Mara Lindqvist" in page
 
 
 def test_mail_is_hidden_behind_a_proxy_of_this_machine(client: Client, settings: Settings) -> None:

@@ -45,6 +45,18 @@ def test_a_body_that_cannot_be_kept_names_the_field_and_the_fault(
     assert problem["next_step"]
 
 
+def test_a_host_that_is_not_ours_is_a_problem_for_programs_and_a_page_for_people(client: Client) -> None:
+    for path in ("/v1/me", "/v1/plugs", "/v1/nowhere", "/v1/openapi.json/"):
+        answer = client.get(path, headers={"host": "elsewhere.example"})
+        assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), path
+        assert (answer.json()["code"], answer.json()["status"]) == ("unknown_host", 400)
+        assert "PATCHBAY_ALLOWED_HOSTS" in answer.json()["next_step"]
+    page = client.get("/login", headers={"host": "elsewhere.example"})
+    assert (page.status_code, page["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert "PATCHBAY_ALLOWED_HOSTS" in page.content.decode()
+    assert "Content-Security-Policy" in page.headers
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -32,8 +32,8 @@ def read_grants(digests: Collection[str]) -> dict[str, Grant | Refusal]:
     if good:
         terms = plans.get_plans({row.organisation_id for row, _ in good.values()})
         caps = ledger.list_caps_of_keys({row.pk: row.organisation_id for row, _ in good.values()})
-        for digest, (row, end) in good.items():
-            found[digest] = _grant(row, end, terms[row.organisation_id], caps[row.pk])
+        for digest, (key, end) in good.items():
+            found[digest] = _grant(key, end, terms[key.organisation_id], caps[key.pk])
     return found
 
 

@@ -1,6 +1,6 @@
 """Reading API keys, never their secrets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,24 @@ def get_key(organisation_id: str, key_id: str) -> Key:
     if row is None:
         raise NotFoundError("There is no such key.")
     return shown(row)
+
+
+def count_active(organisation_id: str) -> int:
+    """Return how many keys are neither revoked nor expired."""
+    return usable(organisation_id).count()
+
+
+def list_expiring(organisation_id: str, *, before: datetime, limit: int) -> list[Key]:
+    """Return the first of the usable keys that end before a time, the next one first."""
+    rows = usable(organisation_id).filter(expires_at__lt=before).order_by("expires_at", "id")
+    return _show(organisation_id, rows[:limit])
+
+
+def key_names(organisation_id: str, ids: Collection[str] | None = None) -> dict[str, str]:
+    """Return the names of an organisation's keys by id, newest first: of all, or of these as far as there are such."""
+    rows = ApiKey.objects.filter(organisation_id=organisation_id)
+    rows = rows if ids is None else rows.filter(pk__in=ids)
+    return dict(rows.order_by("-id").values_list("id", "name"))
 
 
 def list_plug_keys(organisation_id: str, plug_id: str) -> list[Key]:

@@ -105,10 +105,11 @@ def revoke_key(request: PageRequest, key_id: str) -> HttpResponse:
 def _page(request: PageRequest, form: KeyForm, *, status: int = 200) -> HttpResponse:
     organisation_id = request.actor.organisation_id
     named = {scope.id: scope for scope in scopes.list_scopes(organisation_id)}
-    keys = queries.list_keys(organisation_id)
+    found = queries.page_keys(organisation_id, cursor=request.GET.get("cursor") or None)
     context = {
-        "rows": [Row(key, named.get(key.plug_id) if key.plug_id else None) for key in keys],
-        "active": sum(key.state == "active" for key in keys),
+        "page": found,
+        "rows": [Row(key, named.get(key.plug_id) if key.plug_id else None) for key in found.data],
+        "active": queries.count_active(organisation_id),
         "plan": (plan := plans.get_plan(organisation_id)),
         "limit": plan.limits["api_keys"],
         "form": form,

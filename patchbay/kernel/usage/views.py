@@ -120,7 +120,7 @@ def _name(organisation_id: str, records: Sequence[RecordView]) -> list[Named]:
     if not records:
         return []
     plugs = {scope.id: scope.name for scope in keys.list_scopes(organisation_id)}
-    names = {key.id: key.name for key in keys.list_keys(organisation_id)}
+    names = keys.key_names(organisation_id, {record.key_id for record in records if record.key_id})
     names |= {member.user_id: str(member.user.name or member.user) for member in accounts.list_members(organisation_id)}
     return [
         Named(record, plugs.get(record.plug_id, ""), names.get(record.key_id or record.user_id, ""))

@@ -1,6 +1,7 @@
 """The API keys page as a browser sees it."""
 
 import re
+from html import unescape
 from http import HTTPStatus
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils.html import strip_tags
 
 from patchbay.kernel.accounts.models import Membership
 from patchbay.kernel.keys import queries, services
+from patchbay.lib.paging import DEFAULT_LIMIT
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,23 @@ def test_revoking_asks_first_and_then_says_so(owner: Membership) -> None:
     page = client.post(f"/api-keys/{made.key.id}/revoke", follow=True).content.decode()
     assert "Old bot is revoked everywhere." in page
     assert queries.get_key(owner.organisation_id, made.key.id).state == "revoked"
+
+
+def test_many_keys_are_pages_that_name_only_their_own() -> None:
+    owner = factories.membership(plan="enterprise")
+    for number in range(DEFAULT_LIMIT + 2):
+        factories.key(owner.actor(), name=f"Bot {number}.")
+    client = browser(owner)
+    first = client.get("/api-keys").content.decode()
+    assert f"{DEFAULT_LIMIT + 2} active, any number allowed" in first
+    assert first.count('scope="row"') == DEFAULT_LIMIT
+    assert "Bot 2." in first
+    assert "Bot 1." not in first
+    [older] = re.findall(r'rel="next"\s+href="([^"]+)"', first)
+    second = client.get(f"/api-keys{unescape(older)}").content.decode()
+    assert second.count('scope="row"') == 2
+    assert "Bot 1." in second
+    assert ">Newest</a>" in second
 
 
 def test_a_keys_limits_are_shown_and_changed(owner: Membership) -> None:

@@ -10,11 +10,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
 from patchbay.lib.charts import Chart, Series, stack
-from patchbay.lib.money import plain
 from patchbay.lib.pages import PageRequest, signed_in
 from patchbay.products.gateway import queries
 from patchbay.products.gateway.queries.figures import Numbers, Overview
 from patchbay.products.gateway.views.frame import page
+from patchbay.web.templatetags.patchbay import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _charts(seen: Overview) -> list[Chart]:
     half, most, nearly_all = Series("p50", "si"), Series("p95", "s0"), Series("p99", "s2")
     return [
         _chart(seen, "How many requests?", "requests", (ok, failed), lambda n: (n.requests - n.errors, n.errors)),
-        _chart(seen, "What did they cost?", "credits", (Series("credits", "si"),), lambda n: (n.cost_micro,), plain),
+        _chart(seen, "What did they cost?", "credits", (Series("credits", "si"),), lambda n: (n.cost_micro,), amount),
         _chart(seen, "How long did they take?", "milliseconds", (half, most, nearly_all), _latencies, whole=False),
         _chart(seen, "How many tokens?", "tokens", (prompt, cached, written), _tokens),
     ]

@@ -30,12 +30,11 @@ class Bar:
 def list_requests(request: PageRequest) -> HttpResponse:
     request.actor.require("editor")
     organisation_id = request.actor.organisation_id
-    named = [(key.id, key.name) for key in keys.list_keys(organisation_id)]
     form = RequestFilter(
         request.GET,
         models=[model.name for model in queries.list_models(organisation_id)],
         providers=_provider_names(organisation_id),
-        keys=named,
+        keys=list(keys.key_names(organisation_id).items()),
     )
     filters = form.chosen()
     found = queries.list_requests(organisation_id, **filters, cursor=request.GET.get("cursor") or None)
@@ -78,9 +77,7 @@ def _plugs(organisation_id: str) -> dict[str, str]:
 
 def _who(organisation_id: str, seen: RequestView) -> str:
     if seen.key_id:
-        return next(
-            (key.name for key in keys.list_keys(organisation_id) if key.id == seen.key_id), "a key that is gone"
-        )
+        return keys.key_names(organisation_id, [seen.key_id]).get(seen.key_id, "a key that is gone")
     members = accounts.list_members(organisation_id)
     return next((str(each.user.name or each.user) for each in members if each.user_id == seen.user_id), "")
 

@@ -41,6 +41,13 @@ def test_it_counts_what_happened_and_draws_it(client: Client, owner: Membership)
     assert "not-ours" not in page
 
 
+def test_numbers_of_charts_are_written_as_everywhere(client: Client, owner: Membership) -> None:
+    requests.success(owner.organisation_id, cost_micro=8_400_250_000, prompt_tokens=70_000, latency_ms=3000)
+    cost = read(client).split("What did they cost?")[1].split("</section>")[0]
+    assert '<span class="num">10,000<small>.000</small></span>' in cost, "the end of the scale"
+    assert '<span class="num">8,400<small>.250</small></span>' in cost
+
+
 @pytest.mark.parametrize(("chosen", "columns"), [("1h", 7), ("24h", 25), ("7d", 29), ("30d", 31), ("nonsense", 25)])
 def test_the_time_is_chosen_in_the_address(client: Client, owner: Membership, chosen: str, columns: int) -> None:
     requests.success(owner.organisation_id)
