@@ -12,6 +12,7 @@ from patchbay.lib import mail
 from patchbay.lib.errors import AppError, NotFoundError
 from patchbay.lib.pages import PageRequest, signed_in
 from patchbay.site.dashboard import overview
+from patchbay.site.doors import DOORS, PLUG_MODEL
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
@@ -30,7 +31,9 @@ def dashboard(request: PageRequest) -> HttpResponse:
 
 @require_GET
 def docs(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/docs.html", {"base_url": settings.BASE_URL})
+    doors = [(door, door.curl(settings.BASE_URL)) for door in DOORS]
+    context = {"base_url": settings.BASE_URL, "doors": doors, "plug_model": PLUG_MODEL}
+    return render(request, "site/docs.html", context)
 
 
 @require_GET
