@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from patchbay.products.gateway.wire.chat_content import read_content
+from patchbay.products.gateway.wire.sse import DONE_DATA, cut_events, read_data
 
 
 class _Delta(msgspec.Struct):
@@ -32,8 +33,8 @@ class Texts:
 
     def read(self, events: bytes) -> Iterator[str]:
         """Yield the text of each whole event."""
-        for line in events.split(b"\n"):
-            if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
+        for event in cut_events(events):
+            if (data := read_data(event)) and data != DONE_DATA:
                 for choice in _decode(data).choices:
                     if choice.finish_reason == "length":
                         self.cut = True

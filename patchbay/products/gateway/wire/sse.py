@@ -1,8 +1,8 @@
 """Server-sent events as bytes: cutting a byte stream into whole events, reading one, writing one.
 
-Source: the event stream format of the WHATWG HTML standard, §9.2. Line ends are LF or CRLF; a lone CR, which the
-standard also allows and no model server sends, is not one here. Nothing is rewritten: the events that come out, put
-together, are the bytes that went in.
+Source: the event stream format of the WHATWG HTML standard, §9.2. Line ends are LF, CRLF, or a CR alone, which no
+known model server sends: it is looked for only where a chunk has a CR at all. Nothing is rewritten: the events that
+come out, put together, are the bytes that went in.
 """
 
 import re
@@ -19,6 +19,11 @@ DONE_EVENT = b"data: [DONE]\n\n"
 FOLD_BYTES = 64 * 1024
 _EVENT = re.compile(rb".*?\n\r?\n(?:\r?\n)*", re.DOTALL)
 """One event with the blank line that ends it, and any more blank lines after it."""
+_LONE_CR = re.compile(rb"\r[^\n]")
+_EVENT_WITH_CR = re.compile(rb".*?(?:\n|\r(?!\n))(?:\r\n|\n|\r)+", re.DOTALL)
+"""The same where a CR alone may end a line; slower."""
+_END_WITH_CR = re.compile(rb"\n(?:\n|\r\n|\r(?=[^\n]))|\r\r\n?")
+"""The end of an event there. What follows a CR behind an LF may be the rest of it, so that is waited for."""
 _NAME_BYTES = 100
 """The line of an event's name is shorter than this."""
 _LONGEST_CUT_END = 2
@@ -32,23 +37,33 @@ class EventCutter:
     event that is not whole yet; readers look at it to see that a chunk begins an event.
     """
 
-    __slots__ = ("_size", "held")
+    __slots__ = ("_lone_cr", "_size", "held")
 
     def __init__(self) -> None:
         self.held: list[bytes] = []
         self._size = 0
+        self._lone_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the events that are whole now; ModelBrokenError when one grows beyond MAX_EVENT_BYTES."""
         tail = b"".join(self.held[-_LONGEST_CUT_END:])[-_LONGEST_CUT_END:]
-        end = _last_end(tail + chunk) - len(tail)
+        window = tail + chunk
+        end = (self._last_end(window) if b"\r" in window else _behind(b"\n\n", window)) - len(tail)
         if end <= 0:
             self._hold(chunk)
             return []
         whole = b"".join((*self.held, chunk[:end]))
         self.held, self._size = [], 0
         self._hold(chunk[end:])
-        return cut_events(whole)
+        return cut_events(whole, lone_cr=self._lone_cr)
+
+    def _last_end(self, window: bytes) -> int:
+        """Return where the last event that is whole ends, in a window that has a CR; 0 where none does."""
+        self._lone_cr = self._lone_cr or _LONE_CR.search(window) is not None
+        if self._lone_cr:
+            return max((match.end() for match in _END_WITH_CR.finditer(window)), default=0)
+        end = _behind(b"\n\r\n", window)
+        return end if end == len(window) else max(end, _behind(b"\n\n", window))
 
     def _hold(self, rest: bytes) -> None:
         if rest:
@@ -64,9 +79,9 @@ class EventCutter:
         return rest + b"\n\n" if rest else b""
 
 
-def _last_end(window: bytes) -> int:
-    lf, crlf = window.rfind(b"\n\n"), window.rfind(b"\n\r\n")
-    return max(lf + 2 if lf >= 0 else 0, crlf + 3 if crlf >= 0 else 0)
+def _behind(end: bytes, window: bytes) -> int:
+    place = window.rfind(end)
+    return place + len(end) if place >= 0 else 0
 
 
 class Kept:
@@ -97,10 +112,11 @@ class Kept:
         return self._measured
 
 
-def cut_events(events: bytes) -> list[bytes]:
-    """Cut whole events apart; put together they are the same bytes."""
+def cut_events(events: bytes, *, lone_cr: bool | None = None) -> list[bytes]:
+    """Cut whole events apart; put together they are the same bytes. `lone_cr`: whether a CR alone may end a line."""
     if b"\r" in events:
-        return _EVENT.findall(events)
+        lone_cr = _LONE_CR.search(events) is not None if lone_cr is None else lone_cr
+        return (_EVENT_WITH_CR if lone_cr else _EVENT).findall(events)
     *whole, rest = events.split(b"\n\n")
     cut = [event + b"\n\n" for event in whole]
     if rest:
@@ -134,7 +150,7 @@ def find_named_data(chunk: bytes) -> int:
 def read_event(event: bytes) -> tuple[bytes, bytes]:
     """Return one event's name, b"" when it has none, and its data, several lines joined by a line feed."""
     name, data = b"", []
-    for line in event.replace(b"\r\n", b"\n").split(b"\n"):
+    for line in event.splitlines():
         field, _, value = line.partition(b":")
         if field == b"data":
             data.append(value.removeprefix(b" "))

@@ -13,6 +13,12 @@ def test_texts_come_as_they_were_written() -> None:
     assert said("Hé", None, "", "llo") == ["Hé", "llo"]
 
 
+def test_texts_are_read_whatever_ends_their_lines() -> None:
+    stream = event("Hé") + event("llo") + DONE
+    for end in (b"\r\n", b"\r"):
+        assert list(Texts().read(stream.replace(b"\n", end))) == ["Hé", "llo"]
+
+
 def test_of_a_list_of_parts_the_texts_come_without_the_thoughts() -> None:
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
     assert said([thought], [thought, {"type": "text", "text": "so"}], "!") == ["so", "!"]

@@ -25,6 +25,10 @@ EVENTS = st.lists(
             b": comment\n\n",
             b"data: a\ndata: b\r\n\n",
             b"data: 3\n\n\n",
+            b"data: 4\r\r",
+            b"event: ping\rdata: a\rdata: b\r\r",
+            b"event: ping\rdata: {}\n\n",
+            b"data: 5\r\r\n",
         ]
     ),
     max_size=6,
@@ -64,6 +68,29 @@ def test_several_events_in_one_chunk_come_apart():
 
 def test_an_event_with_crlf_line_ends_before_one_without_comes_apart():
     assert EventCutter().feed(b"data: 1\r\n\r\ndata: 2\n\n") == [b"data: 1\r\n\r\n", b"data: 2\n\n"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_an_event_is_whole_with_its_blank_line_whatever_ends_lines(end):
+    cutter = EventCutter()
+    first = b"event: a" + end + b"data: 1" + end + end
+    assert cutter.feed(first) == [first]
+    assert cutter.feed(b"data: 2" + end) == []
+    assert cutter.feed(end + first) == [b"data: 2" + end + end, first]
+    assert (read_event(first), read_data(first)) == ((b"a", b"1"), b"1")
+
+
+def test_half_a_line_end_is_no_blank_line():
+    cutter = EventCutter()
+    assert cutter.feed(b"data: 1\r\rdata: 2\r") == [b"data: 1\r\r"]
+    assert cutter.feed(b"\ndata: 3\r\n") == []
+    assert cutter.feed(b"\r\n") == [b"data: 2\r\ndata: 3\r\n\r\n"]
+
+
+def test_a_cr_behind_an_lf_may_be_half_a_line_end_until_more_comes():
+    cutter = EventCutter()
+    assert cutter.feed(b"event: a\rdata: 1\n\r") == []
+    assert cutter.feed(b"data: 2\r\r") == [b"event: a\rdata: 1\n\r", b"data: 2\r\r"]
 
 
 def test_half_an_event_waits_for_the_rest():
