@@ -1,4 +1,4 @@
-"""A limit on request bodies, in front of an app that would spool them whole before looking at one."""
+"""What stands before an app that spools request bodies whole: a limit on them, and an answer when the server stops."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from patchbay.lib.asgi.channel import AsgiChannel, Channel, ClientGoneError
 from patchbay.lib.asgi.request import Request, too_large
-from patchbay.lib.asgi.responses import respond_problem
+from patchbay.lib.asgi.responses import respond_problem, stopped
 from patchbay.lib.asgi.types import ASGIApp, Headers, Message, Receive, Scope, Send
 from patchbay.lib.errors import AppError, TooLargeError
 
@@ -24,6 +24,7 @@ class Respond(Protocol):
 class BodyLimit:
     """Serve `app`, but answer 413 for a body above `limit` bytes: at once if it is declared, else where it passes.
 
+    What is cancelled unanswered, such as an upload that stalls while the server drains, is answered 503.
     `respond` says it in the client's way; by default as problem details.
     """
 
@@ -38,10 +39,22 @@ class BodyLimit:
         request = Request.from_scope(scope, receive, send, {})
         if request.declared_length > self._limit:
             return await self._refuse(request, receive, send, too_large(self._limit))
+        begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         try:
-            return await self._app(scope, self._counted(receive), send)
+            return await self._app(scope, self._counted(receive), send_noted)
         except TooLargeError as error:
             return await self._refuse(request, receive, send, error)
+        except asyncio.CancelledError:
+            if not begun:
+                request.answer_headers = []
+                await self._respond(request, stopped(), headers=[(b"connection", b"close")])
+            raise
 
     def _counted(self, receive: Receive) -> Receive:
         size = 0

@@ -8,7 +8,7 @@ import structlog
 
 from patchbay.lib.asgi.request import Request, json_bytes
 from patchbay.lib.asgi.types import Headers
-from patchbay.lib.errors import AppError, from_exception, problem
+from patchbay.lib.errors import AppError, UnavailableError, from_exception, problem
 
 log = structlog.get_logger(__name__)
 JSON = b"application/json"
@@ -59,3 +59,12 @@ def explain(request: Request, error: Exception) -> AppError:
     else:
         log.warning("request refused", request_id=request.request_id, code=known.code, detail=known.message)
     return known
+
+
+def stopped() -> AppError:
+    """Say to whoever waits that the drain is over: the server cancels what has not answered by its end."""
+    return UnavailableError(
+        "Patchbay was stopped before it had answered.",
+        next_step="Send the request again, with the same Idempotency-Key if it has one.",
+        retry_after=2,
+    )

@@ -1,5 +1,6 @@
 """One ASGI app: raw routes by method and path, everything else to the fallback, one lifespan for both."""
 
+import asyncio
 import contextlib
 import re
 import time
@@ -11,7 +12,7 @@ import structlog
 
 from patchbay.lib.asgi.channel import ClientGoneError
 from patchbay.lib.asgi.request import Request
-from patchbay.lib.asgi.responses import explain, respond_problem
+from patchbay.lib.asgi.responses import explain, respond_problem, stopped
 from patchbay.lib.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from patchbay.lib.errors import AppError, MethodNotAllowedError
 from patchbay.lib.ids import new_id
@@ -148,6 +149,11 @@ async def serve(route: Route, request: Request) -> None:
         await route.handler(request)
     except ClientGoneError:
         left = True
+    except asyncio.CancelledError:
+        if request.channel.status is None:
+            with contextlib.suppress(OSError):
+                await route.respond_error(request, stopped())
+        raise
     except Exception as error:
         known = explain(request, error)
         if request.channel.status is not None:

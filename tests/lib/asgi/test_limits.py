@@ -1,6 +1,8 @@
 """Bodies that are too large for the app behind, on real sockets."""
 
 import asyncio
+import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,16 +19,24 @@ MEGABYTE = 1024 * 1024
 LIMIT = 8 * MEGABYTE
 
 
-@pytest.fixture
-async def base_url() -> AsyncIterator[str]:
+@contextlib.asynccontextmanager
+async def serving(*, drain_seconds: int) -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    """Serve Django behind the limit; gives the server and its port."""
     app = Dispatcher([], BodyLimit(get_asgi_application(), LIMIT))  # type: ignore[arg-type]
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=drain_seconds)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    yield server, listener.getsockname()[1]
     server.should_exit = True
     async with asyncio.timeout(10):
-        await serving
+        await task
+
+
+@pytest.fixture
+async def base_url() -> AsyncIterator[str]:
+    async with serving(drain_seconds=5) as (_, port):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -97,6 +107,21 @@ async def test_who_asks_before_sending_is_answered_at_once(base_url: str) -> Non
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 413")
     writer.close()
+
+
+async def test_an_upload_that_stalls_while_the_server_drains_is_told_so() -> None:
+    async with serving(drain_seconds=0) as (server, port), asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /v1/plugs/x/documents HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nhalf of it")
+        while not server.server_state.tasks:
+            await asyncio.sleep(0)
+        server.should_exit = True
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 2" in head
+    assert head.lower().count(b"x-request-id") == 1
+    assert json.loads(body)["code"] == "unavailable"
 
 
 async def test_a_client_that_never_ends_is_dropped_after_a_while(

@@ -1,6 +1,7 @@
 """Raw routes over a connection of our own: whole answers in one write, streams, bodies, and what goes uvicorn's way."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -334,6 +335,26 @@ async def test_a_shutdown_lets_an_answer_end_and_then_closes(open_connection: Co
     connection, transport = open_connection()
     connection.shutdown()
     assert transport.closed
+
+
+async def test_what_has_not_answered_by_the_end_of_a_drain_is_told_so(open_connection: Connect, seen: Seen) -> None:
+    """As uvicorn does it then: it cancels what still runs."""
+    (whole, unanswered), (stream, begun) = open_connection(), open_connection()
+    await send(whole, post("/slow"))
+    await send(stream, post("/stream"))
+    for connection in (whole, stream):
+        connection.shutdown()
+    for task in whole.tasks | stream.tasks:
+        task.cancel()
+    await turns()
+    head, _, body = unanswered.written.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 2" in head
+    assert b"\r\ncontent-type: application/problem+json" in head
+    assert json.loads(body)["code"] == "unavailable"
+    assert b"503" not in begun.written
+    assert unanswered.closed
+    assert begun.closed
 
 
 async def test_an_idle_connection_is_closed_after_a_while_and_a_busy_one_is_not(
