@@ -112,6 +112,7 @@ class Window:
 
     page: Page
     site: Site
+    scripts: bool = True
     faults: list[str] = field(default_factory=list)
     _loading: set[Request] = field(default_factory=set)
 
@@ -134,6 +135,8 @@ class Window:
     def go(self, path: str) -> Page:
         """Open a page and return once nothing that it asked for is on its way."""
         self.page.goto(self.site.base_url + path)
+        if not self.scripts:
+            return self.page
         deadline = time.monotonic() + STARTS_WITHIN
         self.page.evaluate(_NEXT_FRAME)
         while self._loading:
@@ -157,11 +160,14 @@ def opened(site: Site) -> Iterator[Callable[..., Window]]:
     with sync_playwright() as playwright:
         browser: Browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
 
-        def open_window(width: int = 1440, theme: Any = "light") -> Window:
+        def open_window(width: int = 1440, theme: Any = "light", *, scripts: bool = True) -> Window:
             context: BrowserContext = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"
+                viewport={"width": width, "height": 900},
+                color_scheme=theme,
+                reduced_motion="reduce",
+                java_script_enabled=scripts,
             )
-            windows.append(Window(context.new_page(), site))
+            windows.append(Window(context.new_page(), site, scripts))
             return windows[-1]
 
         yield open_window
