@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -14,15 +15,16 @@ from django.core.asgi import get_asgi_application
 
 from patchbay.lib.asgi.limits import BodyLimit
 from patchbay.lib.asgi.routing import Dispatcher
+from patchbay.lib.asgi.types import ASGIApp, Receive, Scope, Send
 
 MEGABYTE = 1024 * 1024
 LIMIT = 8 * MEGABYTE
 
 
 @contextlib.asynccontextmanager
-async def serving(*, drain_seconds: int) -> AsyncIterator[tuple[uvicorn.Server, int]]:
-    """Serve Django behind the limit; gives the server and its port."""
-    app = Dispatcher([], BodyLimit(get_asgi_application(), LIMIT))  # type: ignore[arg-type]
+async def serving(app: ASGIApp, *, drain_seconds: int) -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    """Serve an app behind the limit; gives the server and its port."""
+    app = Dispatcher([], BodyLimit(app, LIMIT))
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=drain_seconds)
     server = uvicorn.Server(config)
@@ -35,7 +37,7 @@ async def serving(*, drain_seconds: int) -> AsyncIterator[tuple[uvicorn.Server, 
 
 @pytest.fixture
 async def base_url() -> AsyncIterator[str]:
-    async with serving(drain_seconds=5) as (_, port):
+    async with serving(cast(ASGIApp, get_asgi_application()), drain_seconds=5) as (_, port):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -110,11 +112,17 @@ async def test_who_asks_before_sending_is_answered_at_once(base_url: str) -> Non
 
 
 async def test_an_upload_that_stalls_while_the_server_drains_is_told_so() -> None:
-    async with serving(drain_seconds=0) as (server, port), asyncio.timeout(10):
+    reading = asyncio.Event()
+
+    async def spool(scope: Scope, receive: Receive, send: Send) -> None:
+        reading.set()
+        while (await receive())["more_body"]:
+            pass
+
+    async with serving(spool, drain_seconds=0) as (server, port), asyncio.timeout(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /v1/plugs/x/documents HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nhalf of it")
-        while not server.server_state.tasks:
-            await asyncio.sleep(0)
+        await reading.wait()
         server.should_exit = True
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
