@@ -8,6 +8,7 @@ from types import TracebackType
 from smeplug import _calls
 from smeplug._async_resources import AsyncCredits, AsyncDocuments, AsyncKeys, AsyncPlugs, AsyncSessions, AsyncUsageLog
 from smeplug._config import DEFAULT_TIMEOUT, resolve_config
+from smeplug._plugin import plugin_or_none
 from smeplug._retry import RetryPolicy
 from smeplug._stream import AsyncAnswerStream
 from smeplug.models import Answer, Identity
@@ -28,10 +29,10 @@ class AsyncSMEPlug:
     ) -> None:
         from smeplug._transport import AsyncTransport  # brings httpx
 
-        config = resolve_config(api_key, base_url, plugin_id, timeout)
+        config = resolve_config(api_key, base_url, plugin_id, timeout, max_retries, sleep)
         self.base_url = config.base_url
         self.plugin_id = config.plugin_id
-        self._transport = AsyncTransport(config, RetryPolicy(max_retries), sleep or _sleep)
+        self._transport = AsyncTransport(config, RetryPolicy(config.max_retries), sleep or _sleep)
         self.plugs = AsyncPlugs(self._transport)
         self.documents = AsyncDocuments(self._transport, config.plugin_id)
         self.sessions = AsyncSessions(self._transport)
@@ -48,7 +49,7 @@ class AsyncSMEPlug:
     ) -> Answer:
         """Asks, and waits for the whole answer. `session_id` goes on with a conversation."""
         return await self._transport.send(
-            _calls.chat(question, session_id, plugin_id or self.plugin_id, idempotency_key, stream=False)
+            _calls.chat(question, session_id, plugin_or_none(plugin_id, self.plugin_id), idempotency_key, stream=False)
         )
 
     def stream(
@@ -61,7 +62,7 @@ class AsyncSMEPlug:
         """Asks, and yields the answer's text and citations as they come: use it with `async with`."""
         return AsyncAnswerStream(
             self._transport,
-            _calls.chat(question, session_id, plugin_id or self.plugin_id, idempotency_key, stream=True),
+            _calls.chat(question, session_id, plugin_or_none(plugin_id, self.plugin_id), idempotency_key, stream=True),
         )
 
     async def me(self) -> Identity:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
+from smeplug._arguments import text
 from smeplug._upload import Upload
 from smeplug._version import __version__
 from smeplug.errors import InvalidResponseError
@@ -68,7 +69,7 @@ class Call(Generic[T]):
 def path_of(*segments: str) -> str:
     """`/v1/…` of literal and given segments; refuses an id that would name another resource."""
     for segment in segments:
-        if segment in ("", ".", ".."):
+        if text("an id", segment) in ("", ".", ".."):
             raise ValueError(f"{segment!r} is not an id")
     return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
 
@@ -79,6 +80,6 @@ def idempotency_key(given: str | None) -> str:
 
     if given is None:
         return str(uuid.uuid4())
-    if not given or len(given) > 255 or not given.isascii() or not given.isprintable():
+    if not text("idempotency_key", given) or len(given) > 255 or not given.isascii() or not given.isprintable():
         raise ValueError("an idempotency key is 1 to 255 printable ASCII characters")
     return given

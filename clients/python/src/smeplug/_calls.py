@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from smeplug import _parse
+from smeplug._arguments import credits_or_none, text, text_or_none, whole, whole_or_none
 from smeplug._call import EVENT_STREAM, JSON, Call, Reply, idempotency_key, path_of
 from smeplug._fields import Fields
 from smeplug._paging import Listing, Page, parse_page
@@ -31,8 +32,14 @@ UNSET: Any = object()
 
 def chat(question: str, session_id: str | None, plugin_id: str | None, key: str | None, stream: bool) -> Call[Answer]:
     """One question. The same key asks it once, however often it is sent."""
-    optional = {"session_id": session_id, "plugin_id": plugin_id, "stream": True if stream else None}
-    body = {"message": question} | {name: value for name, value in optional.items() if value is not None}
+    optional = {
+        "session_id": text_or_none("session_id", session_id),
+        "plugin_id": text_or_none("plugin_id", plugin_id),
+        "stream": True if stream else None,
+    }
+    body = {"message": text("question", question)} | {
+        name: value for name, value in optional.items() if value is not None
+    }
     return Call(
         "POST",
         path_of("chat"),
@@ -50,12 +57,16 @@ def me() -> Call[Identity]:
 def create_plug(
     name: str, slug: str | None, domain: str | None, description: str | None, key: str | None
 ) -> Call[Plug]:
-    optional = {"slug": slug, "domain": domain, "description": description}
+    optional = {
+        "slug": text_or_none("slug", slug),
+        "domain": text_or_none("domain", domain),
+        "description": text_or_none("description", description),
+    }
     return Call(
         "POST",
         path_of("plugs"),
         _one("plug", _parse.parse_plug),
-        body={"name": name} | {field: value for field, value in optional.items() if value is not None},
+        body={"name": text("name", name)} | {field: value for field, value in optional.items() if value is not None},
         idempotency_key=idempotency_key(key),
     )
 
@@ -95,7 +106,7 @@ def list_documents(plugin_id: str, limit: int | None, cursor: str | None) -> Lis
 
 
 def document_text(plugin_id: str, document_id: str, version: int) -> Call[str]:
-    path = path_of("plugs", plugin_id, "documents", document_id, "versions", str(version), "text")
+    path = path_of("plugs", plugin_id, "documents", document_id, "versions", str(whole("version", version)), "text")
     return Call("GET", path, _text)
 
 
@@ -118,9 +129,12 @@ def list_keys(limit: int | None, cursor: str | None) -> Listing[ApiKey]:
 def update_key(
     key_id: str, name: str, requests_per_minute: int | None, monthly_cap: Decimal | int | str | None
 ) -> Call[ApiKey]:
-    cap = str(monthly_cap) if isinstance(monthly_cap, Decimal) else monthly_cap
-    given = {"name": name, "requests_per_minute": requests_per_minute, "monthly_cap": cap}
-    body = {field: value for field, value in given.items() if value is not UNSET}
+    given: dict[str, tuple[object, Callable[[str, object], object]]] = {
+        "name": (name, text),
+        "requests_per_minute": (requests_per_minute, whole_or_none),
+        "monthly_cap": (monthly_cap, credits_or_none),
+    }
+    body = {field: check(field, value) for field, (value, check) in given.items() if value is not UNSET}
     return Call("PATCH", path_of("keys", key_id), _one("key", _parse.parse_key), body=body)
 
 
@@ -129,7 +143,7 @@ def rotate_key(key_id: str, overlap_seconds: int) -> Call[NewApiKey]:
         "POST",
         path_of("keys", key_id, "rotate"),
         _one("key", _parse.parse_new_key),
-        body={"overlap_seconds": overlap_seconds},
+        body={"overlap_seconds": whole("overlap_seconds", overlap_seconds)},
         once=True,  # rotating twice would end the secret that the caller has
     )
 
@@ -159,13 +173,15 @@ def _one(what: str, parse: Callable[[Fields], T]) -> Callable[[Reply], T]:
 
 
 def _list(path: str, parse: Callable[[Fields], T], limit: int | None, cursor: str | None) -> Listing[T]:
+    size = whole_or_none("limit", limit)
+
     def page_at(at: str | None) -> Call[Page[T]]:
-        params = {} if limit is None else {"limit": str(limit)}
+        params = {} if size is None else {"limit": str(size)}
         if at is not None:
             params["cursor"] = at
         return Call("GET", path, lambda reply: parse_page(reply.json(), parse), params=params)
 
-    return Listing(page_at, cursor)
+    return Listing(page_at, text_or_none("cursor", cursor))
 
 
 def _document_of(plugin_id: str) -> Callable[[Fields], Document]:

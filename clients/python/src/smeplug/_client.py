@@ -8,6 +8,7 @@ from types import TracebackType
 
 from smeplug import _calls
 from smeplug._config import DEFAULT_TIMEOUT, resolve_config
+from smeplug._plugin import plugin_or_none
 from smeplug._resources import Credits, Documents, Keys, Plugs, Sessions, UsageLog
 from smeplug._retry import RetryPolicy
 from smeplug._stream import AnswerStream
@@ -35,10 +36,10 @@ class SMEPlug:
     ) -> None:
         from smeplug._transport import Transport  # brings httpx
 
-        config = resolve_config(api_key, base_url, plugin_id, timeout)
+        config = resolve_config(api_key, base_url, plugin_id, timeout, max_retries, sleep)
         self.base_url = config.base_url
         self.plugin_id = config.plugin_id
-        self._transport = Transport(config, RetryPolicy(max_retries), sleep)
+        self._transport = Transport(config, RetryPolicy(config.max_retries), sleep)
         self.plugs = Plugs(self._transport)
         self.documents = Documents(self._transport, config.plugin_id)
         self.sessions = Sessions(self._transport)
@@ -55,7 +56,7 @@ class SMEPlug:
     ) -> Answer:
         """Asks, and waits for the whole answer. `session_id` goes on with a conversation."""
         return self._transport.send(
-            _calls.chat(question, session_id, plugin_id or self.plugin_id, idempotency_key, stream=False)
+            _calls.chat(question, session_id, plugin_or_none(plugin_id, self.plugin_id), idempotency_key, stream=False)
         )
 
     def stream(
@@ -68,7 +69,7 @@ class SMEPlug:
         """Asks, and yields the answer's text and citations as they come: use it as a context manager."""
         return AnswerStream(
             self._transport,
-            _calls.chat(question, session_id, plugin_id or self.plugin_id, idempotency_key, stream=True),
+            _calls.chat(question, session_id, plugin_or_none(plugin_id, self.plugin_id), idempotency_key, stream=True),
         )
 
     def me(self) -> Identity:

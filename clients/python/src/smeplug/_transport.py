@@ -19,6 +19,7 @@ from smeplug.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
+    ConfigurationError,
     InvalidResponseError,
     SMEPlugError,
     StreamInterruptedError,
@@ -49,7 +50,7 @@ class Transport:
         self._auth = _Bearer(config.api_key)
         self._policy = policy
         self.sleep = sleep
-        self._client = httpx.Client(base_url=config.base_url, timeout=config.timeout, auth=self._auth)
+        self._client = httpx.Client(base_url=_base(config), timeout=config.timeout, auth=self._auth)
 
     def send(self, call: Call[T]) -> T:
         return call.parse(_reply(self._request(call, stream=False)))
@@ -98,7 +99,7 @@ class AsyncTransport:
         self._auth = _Bearer(config.api_key)
         self._policy = policy
         self.sleep = sleep
-        self._client = httpx.AsyncClient(base_url=config.base_url, timeout=config.timeout, auth=self._auth)
+        self._client = httpx.AsyncClient(base_url=_base(config), timeout=config.timeout, auth=self._auth)
 
     async def send(self, call: Call[T]) -> T:
         return call.parse(_reply(await self._request(call, stream=False)))
@@ -155,6 +156,13 @@ async def async_read_stream(response: httpx.Response, key: str | None) -> AsyncI
             yield chunk
     except httpx.RequestError as exc:
         raise _interrupted(response, key, exc) from exc
+
+
+def _base(config: Config) -> httpx.URL:
+    try:
+        return httpx.URL(config.base_url)
+    except httpx.InvalidURL as exc:
+        raise ConfigurationError(f"base_url is no address: {exc}") from None
 
 
 @contextmanager

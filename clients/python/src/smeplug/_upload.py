@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from smeplug._arguments import text_or_none
+
 _CHUNK = 64 * 1024
 Source = str | os.PathLike[str] | BinaryIO | bytes | bytearray
 
@@ -18,7 +20,10 @@ class Upload:
     a retry sends the same bytes."""
 
     def __init__(self, file: BinaryIO, filename: str) -> None:
-        if not file.seekable():  # a pipe cannot be rewound for a retry
+        if not isinstance(file.read(0), bytes):
+            raise TypeError("open the file in binary mode: open(path, 'rb')")
+        seekable = getattr(file, "seekable", None)
+        if seekable is None or not seekable():  # a pipe cannot be rewound for a retry
             file = io.BytesIO(file.read())
         self._file = file
         self._start = file.tell()
@@ -61,12 +66,11 @@ def open_upload(source: Source, filename: str | None) -> Iterator[Upload]:
     Raises OSError where a path cannot be read, TypeError for a text-mode file and what is none of these, ValueError
     where a file has no name and none is given.
     """
+    filename = text_or_none("filename", filename)
     if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
-            yield Upload(file, filename or Path(source).name)
+        with _opened(source) as file:
+            yield Upload(file, filename or _name_of_path(source))
         return
-    if isinstance(source, io.TextIOBase):
-        raise TypeError("open the file in binary mode: open(path, 'rb')")
     if isinstance(source, (bytes, bytearray)):
         yield Upload(io.BytesIO(source), filename or _name_of(source))
         return
@@ -75,10 +79,22 @@ def open_upload(source: Source, filename: str | None) -> Iterator[Upload]:
     yield Upload(source, filename or _name_of(source))
 
 
+def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except UnicodeEncodeError:
+        raise ValueError(f"{str(path)!r} is no path: it holds half a surrogate pair") from None
+
+
+def _name_of_path(path: str | os.PathLike[str]) -> str:
+    """The file's name; bytes in it that are not UTF-8 become U+FFFD."""
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
+
+
 def _name_of(file: BinaryIO | bytes | bytearray) -> str:
     name = getattr(file, "name", None)  # an integer for a file opened by descriptor, absent for BytesIO and bytes
     if isinstance(name, str) and name:
-        return Path(name).name
+        return _name_of_path(name)
     raise ValueError("this file has no name: pass filename='….pdf', its ending says what it is")
 
 
