@@ -333,7 +333,7 @@ class Call:
             self.final = reader.final()
         elif not self._cut:
             raise ModelBrokenError("The model's answer ended before it was whole; nothing was charged.", retry_after=1)
-        self._usage = counted(reader.usage, self._ask.body, reader.produced_bytes())
+        self._usage = counted(reader.usage, self._ask.body, reader.produced_bytes)
 
     def client_left(self) -> None:
         """Say that nobody waits any more: by the organisation's rule, read on for a while or stop here."""
@@ -362,7 +362,8 @@ class Call:
             result = self._served.result
             if not isinstance(result, Whole):
                 raise RuntimeError("The stream has not ended.")
-            self._usage = counted(result.reading.usage, self._ask.body, result.reading.produced_bytes)
+            reading = result.reading
+            self._usage = counted(reading.usage, self._ask.body, lambda: reading.produced_bytes)
         return self._usage
 
     @property

@@ -138,7 +138,8 @@ async def read_whole(
         body = await answer.read(MAX_ANSWER_BYTES, until)
         reading = outgoing.wire.read_answer(body)
         if outgoing.translation is not None:
-            usage = counted(reading.usage, request, reading.produced_bytes)
+            produced = reading.produced_bytes
+            usage = counted(reading.usage, request, lambda: produced)
             reading = replace(reading, usage=usage)
             body = _encode(outgoing.translation.answer(read_answer_body(body), asked(), usage))
     except HttpError as error:
@@ -214,7 +215,7 @@ class TranslatedReader:
 
     def final(self) -> bytes:
         events = self._reader.final()
-        self._shown = counted(self._reader.usage, self._request, self._reader.produced_bytes())
+        self._shown = counted(self._reader.usage, self._request, self._reader.produced_bytes)
         return self._events.final(events, self._shown)
 
     def produced_bytes(self) -> int:
