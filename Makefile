@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP := .make
 TESTS ?= tests
-WORKERS ?= 2
+# One more than CI has cores: tests wait for servers and browsers a third of their time.
+WORKERS ?= 3
 # A module stays on one worker; tests/conftest.py says which modules come first.
 PARALLEL = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
