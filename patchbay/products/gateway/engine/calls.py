@@ -203,10 +203,10 @@ class Call:
 
     def _may_be_kept_an_hour(self) -> bool:
         """Whether a provider may write the prompt to a cache for an hour: only Anthropic's format can ask for that."""
-        if not may_ask_for_an_hour(self._ask.body):
-            return False
-        transports = map(self._engine.router.transport, self._terms.alias.targets)
-        return any("messages" in each.formats for each in transports)
+        for target in self._terms.alias.targets:  # first: to look through the body costs more, the longer it is
+            if "messages" in self._engine.router.transport(target).formats:
+                return may_ask_for_an_hour(self._ask.body)
+        return False
 
     async def _hold_for(self, prompt_tokens: int, output_tokens: int) -> Any:
         more = self._engine.overruns.most(self._terms.alias.targets)
