@@ -86,7 +86,8 @@ def _operation(route: Route, names: dict[type[Any], Any]) -> dict[str, Any]:
         "parameters": [
             {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"{(\w+)(?::path)?}", route.path)
-        ],
+        ]
+        + _query_parameters(route),
         "responses": {"200": {"description": "OK", "content": content}},
         "security": [] if route.permission == "public" else [{"KeyAuth": []}],
     }
@@ -95,6 +96,14 @@ def _operation(route: Route, names: dict[type[Any], Any]) -> dict[str, Any]:
     if route.respond_error is not respond_problem:
         operation["responses"] |= {"4XX": _VENDOR_RESPONSE, "5XX": _VENDOR_RESPONSE}
     return operation
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    _, shapes = msgspec.json.schema_components([route.query], ref_template=REF)
+    properties = shapes[route.query.__name__]["properties"]
+    return [{"in": "query", "name": name, "required": False, "schema": each} for name, each in properties.items()]
 
 
 def _add_errors(operation: dict[str, Any]) -> None:

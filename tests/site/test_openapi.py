@@ -37,6 +37,13 @@ def _shapes(model: object) -> list[type]:
     return found
 
 
+def test_a_raw_route_names_the_parameters_of_its_query() -> None:
+    parameters = {each["name"]: each for each in document()["paths"]["/v1/models"]["get"]["parameters"]}
+    assert set(parameters) == {"limit", "after_id", "before_id"}
+    assert parameters["limit"]["in"] == "query"
+    assert parameters["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
+
+
 def test_every_operation_says_how_it_is_refused() -> None:
     for methods in document()["paths"].values():
         for operation in methods.values():

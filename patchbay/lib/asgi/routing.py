@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 class Route:
     """One operation: dispatched by `method` and `path` (`/v1/things/{thing_id}`), described by the rest.
 
-    `request` and `response` are msgspec shapes for the OpenAPI document; `errors` the codes it may answer;
+    `query`, `request` and `response` are msgspec shapes for the OpenAPI document; `errors` the codes it may answer;
     `documented` is False for routes that serve our own pages. `respond_error` sends what the handler raises, in the
     format of the door. A parameter written `{name:path}` takes slashes too.
     """
@@ -42,6 +42,7 @@ class Route:
     summary: str
     permission: Permission
     tag: str
+    query: type[Any] | None = None
     request: type[Any] | None = None
     response: type[Any] | None = None
     streams: bool = False

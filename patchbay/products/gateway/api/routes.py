@@ -148,6 +148,7 @@ def _model_routes(shared: Shared) -> Sequence[Route]:
             models,
             "list_models",
             "List the models that a client may name",
+            query=shapes.ModelsPageQuery,
             response=shapes.ModelListOut,
             errors=(InvalidError,),
         ),

@@ -1,8 +1,10 @@
 """The shapes of the doors as the OpenAPI document shows them; the formats themselves are their vendors'."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+from patchbay.products.gateway.api.anthropic_pages import DEFAULT_LIMIT, MAX_LIMIT
 
 
 class ChatCompletionBody(msgspec.Struct):
@@ -57,6 +59,14 @@ class ModelOut(msgspec.Struct):
     object: str
     created: int
     owned_by: str
+
+
+class ModelsPageQuery(msgspec.Struct):
+    """Which page of Anthropic's list of models; OpenAI's has all."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    after_id: str | None = None
+    before_id: str | None = None
 
 
 class ModelListOut(msgspec.Struct):
