@@ -66,13 +66,23 @@ def test_western_text_is_windows_1252(text: str) -> None:
     assert re.sub(r"\s+", " ", read(text.encode("cp1252"))) == " ".join(text.split())
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding"),
-    [("Okres wypowiedzenia wynosi trzy miesiące. Właściciel dzieli część kosztów.", "cp1250"),
-     ("Fesih süresi üç aydır. Kiracı, değişiklik için ev sahibinin iznini almalıdır.", "cp1254")],
-)  # fmt: skip
-def test_other_languages_in_latin_letters_are_not_refused(text: str, encoding: str) -> None:
-    assert read(text.encode(encoding))
+LATIN = {
+    "Polish": ("cp1250", "Okres wypowiedzenia wynosi trzy miesiące. Właściciel dzieli część kosztów równo."),
+    "Czech": ("cp1250", "Výpovědní lhůta činí tři měsíce. Nájemné se platí předem. Úpravy vyžadují souhlas."),
+    "Romanian": ("cp1250", "Chiria se plăteşte în avans. Garanţia va fi restituită când încetează locaţiunea."),
+    "Turkish": ("cp1254", "Fesih süresi üç aydır. Kiracı, değişiklik için ev sahibinin iznini almalıdır."),
+}
+
+
+@pytest.mark.parametrize(("encoding", "text"), LATIN.values(), ids=LATIN)
+def test_other_languages_in_latin_letters_are_read_with_their_own(encoding: str, text: str) -> None:
+    assert read(text.encode(encoding)) == text
+    assert read(text.upper().encode(encoding, "ignore")) != ""
+
+
+def test_letters_of_several_languages_are_windows_1252() -> None:
+    text = "Müller, Señor Ibáñez, Åsa Lindström, Søren, François Lefèvre and João Gonçalves pay £5 for 3 m³."
+    assert read(text.encode("cp1252")) == text
 
 
 @pytest.mark.parametrize("data", ["契約は三年です。".encode("euc_jp"), "Срок договора".encode("koi8_r")])

@@ -14,8 +14,8 @@ from itertools import islice
 from charset_normalizer import CharsetMatch, from_bytes
 
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
+from patchbay.products.plugs.engine.parsing.latin import tell_latin
 
-WESTERN = "cp1252"
 CYRILLIC = ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")
 EASTERN = ("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949")
 FOREIGN = (*EASTERN, *CYRILLIC, "cp1253", "cp1255", "cp1256", "cp874")
@@ -35,13 +35,13 @@ _UNTOLD = "The file's encoding could not be told for certain. Save it as UTF-8 a
 
 
 def tell(data: bytes) -> str:
-    """Return the encoding of text that is not UTF-8, Windows-1252 unless it looks foreign.
+    """Return the encoding of text that is not UTF-8, one for Latin letters unless it looks foreign.
 
     UnreadableError for foreign text that could be of several encodings, or is of none of `FOREIGN`.
     """
     sample = _sample(data)
     if not _looks_foreign(sample):
-        return WESTERN
+        return tell_latin(sample)
     found = list(from_bytes(sample, cp_isolation=list(FOREIGN)))[:2]
     if not found or (len(found) == 2 and _as_good(found[1], found[0])):
         raise UnreadableError(_UNTOLD)
