@@ -4,19 +4,20 @@ from allauth.account import views as allauth
 from django.urls import path, re_path
 
 from patchbay.kernel.accounts import views
+from patchbay.kernel.accounts.views import refusing
 
 urlpatterns = [
-    path("login", allauth.login, name="account_login"),
+    path("login", refusing(allauth.login), name="account_login"),
     path("logout", allauth.logout, name="account_logout"),
     path("register", views.register, name="account_signup"),
     path("login/inactive", allauth.account_inactive, name="account_inactive"),
-    path("login/again", allauth.reauthenticate, name="account_reauthenticate"),
-    path("password/change", allauth.password_change, name="account_change_password"),
-    path("password/reset", allauth.password_reset, name="account_reset_password"),
+    path("login/again", refusing(allauth.reauthenticate), name="account_reauthenticate"),
+    path("password/change", refusing(allauth.password_change), name="account_change_password"),
+    path("password/reset", refusing(allauth.password_reset), name="account_reset_password"),
     path("password/reset/sent", allauth.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/(?P<uidb36>[0-9A-Za-z_]+)-(?P<key>.+)$",
-        allauth.password_reset_from_key,
+        refusing(allauth.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path("password/reset/done", allauth.password_reset_from_key_done, name="account_reset_password_from_key_done"),

@@ -3,14 +3,17 @@
 Signing in and out and everything about passwords are allauth's views with our templates.
 """
 
-from typing import cast
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, cast
 
 from allauth.account.views import SignupView
 from allauth.usersessions.internal.flows.sessions import end_other_sessions
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
-from django.forms import Form
-from django.http import HttpResponse
+from django.forms import BaseForm, Form
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -32,7 +35,21 @@ class RegisterView(SignupView):  # type: ignore[misc]
         return response
 
 
-register = RegisterView.as_view()
+def refusing(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Have a view of allauth answer 422 where it shows a form anew because of its faults, as ours do; it says 200."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *arguments: Any, **values: Any) -> HttpResponse:
+        response = view(request, *arguments, **values)
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        if response.status_code == HTTPStatus.OK and isinstance(form, BaseForm) and form.errors:
+            response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+        return response
+
+    return answered
+
+
+register = refusing(RegisterView.as_view())
 
 
 @require_GET

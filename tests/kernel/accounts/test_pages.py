@@ -136,7 +136,7 @@ def test_changing_the_password_ends_the_other_sessions(owner: Membership) -> Non
     client, other = browser(owner), browser(owner)
     new = "lantern-harbour-28"
     wrong = {"oldpassword": "nope", "password1": new, "password2": new}
-    assert client.post("/password/change", wrong).status_code == HTTPStatus.OK
+    assert client.post("/password/change", wrong).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     answer = client.post("/password/change", wrong | {"oldpassword": PASSWORD})
     assert answer["Location"] == "/settings"
     assert client.get("/settings").status_code == HTTPStatus.OK

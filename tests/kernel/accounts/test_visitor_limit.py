@@ -26,7 +26,7 @@ def test_the_limit_is_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_above_the_limit_forms_are_refused_until_the_window_ends() -> None:
-    assert [post().status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert [post().status_code for _ in range(5)] == [422, 422, 422, 429, 429]
     refused = post()
     assert refused["Retry-After"] == "800"
     assert refused["RateLimit"] == '"visitor";r=0;t=800'
@@ -42,15 +42,15 @@ def test_the_next_window_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(4):
         post()
     monkeypatch.setattr(middleware.time, "time", lambda: 900 * 1_000_001 + 1.0)
-    assert post().status_code == 200
+    assert post().status_code == 422
 
 
 def test_addresses_do_not_share_but_one_ipv6_network_does() -> None:
     for _ in range(4):
         post("2001:db8:1:2::1")
-    assert post("203.0.113.8").status_code == 200
+    assert post("203.0.113.8").status_code == 422
     assert post("2001:db8:1:2:ffff::9").status_code == 429
-    assert post("2001:db8:1:3::1").status_code == 200
+    assert post("2001:db8:1:3::1").status_code == 422
 
 
 def test_reading_and_members_are_not_counted() -> None:
