@@ -54,6 +54,7 @@ def test_a_host_that_is_not_ours_is_a_problem_for_programs_and_a_page_for_people
     page = client.get("/login", headers={"host": "elsewhere.example"})
     assert (page.status_code, page["Content-Type"]) == (400, "text/html; charset=utf-8")
     assert "PATCHBAY_ALLOWED_HOSTS" in page.content.decode()
+    assert page.content.decode().count("does not answer to that name") == 2, "the heading and the window's title"
     assert "Content-Security-Policy" in page.headers
 
 
