@@ -16,6 +16,7 @@ _PARSERS = {
     detect.MARKDOWN: "markdown",
     detect.TEXT: "text",
 }
+_OF_ANY_ENCODING = {detect.HTML, detect.MARKDOWN, detect.TEXT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Digest:
 
 def get_parser(media_type: str) -> Callable[[bytes], Parsed]:
     """Return the parser of a media type, importing what it needs."""
+    if media_type in _OF_ANY_ENCODING:  # `parsing.charset` needs it for some, where nothing can be imported any more
+        import_module("charset_normalizer")
     module = import_module(f"patchbay.products.plugs.engine.parsing.{_PARSERS[media_type]}")
     parser: Callable[[bytes], Parsed] = module.parse
     return parser

@@ -79,6 +79,13 @@ def test_every_encoding_a_page_may_declare_is_there_in_the_sandbox(reader: Reade
         assert reader.read(write(tmp_path, page), detect.HTML).text == files.SENTENCE
 
 
+@pytest.mark.parametrize("media_type", [detect.TEXT, detect.MARKDOWN, detect.HTML])
+def test_an_encoding_that_nobody_names_is_told_in_the_sandbox(reader: Reader, tmp_path: Path, media_type: str) -> None:
+    sentence = "Срок оплаты составляет тридцать дней со дня получения счёта."
+    page = f"<p>{sentence}</p>" if media_type == detect.HTML else sentence
+    assert reader.read(write(tmp_path, page.encode("cp1251")), media_type).text == sentence
+
+
 def test_no_entity_of_a_word_document_reads_a_file(reader: Reader, tmp_path: Path) -> None:
     try:
         text = reader.read(write(tmp_path, files.docx_with_document(BOMB_ENTITY)), detect.DOCX).text

@@ -10,11 +10,13 @@ import io
 import re
 import unicodedata
 from itertools import islice
-
-from charset_normalizer import CharsetMatch, from_bytes
+from typing import TYPE_CHECKING
 
 from patchbay.products.plugs.engine.parsing.blocks import UnreadableError
 from patchbay.products.plugs.engine.parsing.latin import tell_latin
+
+if TYPE_CHECKING:
+    from charset_normalizer import CharsetMatch
 
 CYRILLIC = ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")
 EASTERN = ("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949")
@@ -42,6 +44,8 @@ def tell(data: bytes) -> str:
     sample = _sample(data)
     if not _looks_foreign(sample):
         return tell_latin(sample)
+    from charset_normalizer import from_bytes  # here: the server looks at files too, and never needs it
+
     found = list(from_bytes(sample, cp_isolation=list(FOREIGN)))[:2]
     if not found or (len(found) == 2 and _as_good(found[1], found[0])):
         raise UnreadableError(_UNTOLD)
@@ -78,6 +82,6 @@ def _looks_foreign(sample: bytes) -> bool:
     return beyond >= _FEWEST_BYTES and beyond > _FOREIGN_SHARE * sum(map(len, words))
 
 
-def _as_good(other: CharsetMatch, best: CharsetMatch) -> bool:
+def _as_good(other: "CharsetMatch", best: "CharsetMatch") -> bool:
     """Whether another reading is as clean as the best one, and as much like a language."""
     return other.chaos <= best.chaos and other.coherence >= best.coherence
