@@ -60,6 +60,23 @@ def test_the_playground_goes_on_from_what_was_said_until_it_is_started_over(
     assert "Who pays" not in (page.get_by_role("button", name="Copy as curl").get_attribute("data-copy-text") or "")
 
 
+def test_an_answer_stays_in_the_conversation_when_its_cost_cannot_be_shown(
+    site: Site, opened: Callable[..., Window]
+) -> None:
+    site.says("Forty.")
+    window = opened()
+    page = window.sign_in()
+    window.go(f"/gateway/playground?model={OFFLINE_MODEL}")
+    page.route("**/playground/results/*", lambda route: route.abort())
+    message = page.get_by_label("Message", exact=True)
+    for question in ("What is the fee?", "Who pays it?"):
+        message.fill(question)
+        message.press("Control+Enter")
+        expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("#answer .body")).to_have_count(4)
+    window.faults.clear()  # the failure is meant
+
+
 def test_a_refused_question_says_why_and_keeps_what_was_typed(site: Site, opened: Callable[..., Window]) -> None:
     site.fails(ModelBusyError("The model is at its limit."))
     window = opened(375)
@@ -69,6 +86,11 @@ def test_a_refused_question_says_why_and_keeps_what_was_typed(site: Site, opened
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("alert")).to_contain_text("at its limit")
     assert page.get_by_label("Message", exact=True).input_value() == "Hello?"
+    site.says("Hello.")
+    with page.expect_request("**/playground/completions") as sent:
+        page.get_by_role("button", name="Send").click()
+    assert [turn["content"] for turn in sent.value.post_data_json["messages"]] == ["Hello?"], "not what was refused too"
+    expect(page.locator("#answer .body")).to_have_text(["Hello?", "Hello."])
     window.faults = [fault for fault in window.faults if "status of 429" not in fault]  # is meant
 
 

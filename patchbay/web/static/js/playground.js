@@ -30,6 +30,7 @@ async function ask() {
   result.replaceChildren();
   const asked = show("me", "You", question);
   const said = show("", request.model, "");
+  let id = null;
   try {
     const response = await fetch(form.dataset.completions, {
       method: "POST",
@@ -40,12 +41,13 @@ async function ask() {
     if (!response.ok) throw new Error((await response.json()).error.message);
     await receive(response, said, begun);
     keep(question, said.textContent);
-    await showResult(response.headers.get("x-request-id"));
+    id = response.headers.get("x-request-id");
   } catch (error) {
-    for (const body of [asked, said]) body.parentElement.dataset.lost = ""; // the next question does not go on from it
+    for (const part of [asked, said]) part.parentElement.dataset.lost = ""; // the next question does not go on from it
     explain(error);
   }
   setBusy(false);
+  if (id) await showResult(id).catch(explain);
 }
 
 // Adds a message to the log and returns what its words go into.
@@ -105,7 +107,9 @@ function explain(error) {
 
 async function showResult(id) {
   const response = await fetch(form.dataset.results + encodeURIComponent(id));
-  if (response.ok && !response.redirected) result.innerHTML = await response.text();
+  const shown = response.ok && !response.redirected ? await response.text() : "";
+  if (running) return; // the next question was sent meanwhile; the log has this one's cost
+  result.innerHTML = shown;
   const balance = $("[data-balance]");
   const left = balance && (await fetch(balance.dataset.balance).catch(() => null));
   if (left?.ok && !left.redirected) balance.innerHTML = await left.text();
